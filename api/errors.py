@@ -1,0 +1,178 @@
+"""Every error the service answers with, as application/problem+json (RFC 9457).
+
+`title` says what is the matter, `hint` what to do about it, `code` is stable. HTTP status codes of
+the assessor's own errors are decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from assessor.errors import AssessorError
+
+log = logging.getLogger("assessor.api")
+
+MEDIA_TYPE = "application/problem+json"
+
+# The assessor's errors are 422 (understood, but cannot be graded) except where HTTP has a better word.
+STATUS_OF_CODE: dict[str, int] = {
+    "file_too_large": 413,
+    "too_many_pixels": 413,
+    "unsupported_format": 415,
+    "not_an_image": 415,
+}
+
+# What the service itself can say, with its status. docs/service.md explains each.
+SERVICE_CODES: dict[str, int] = {
+    "bad_form": 400,
+    "client_gone": 400,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "upload_too_slow": 408,
+    "upload_too_large": 413,
+    "not_multipart": 415,
+    "wrong_host": 421,
+    "no_file": 422,
+    "unknown_field": 422,
+    "repeated_field": 422,
+    "bad_number": 422,
+    "internal_error": 500,
+    "grading_died": 500,
+    "grading_out_of_memory": 500,
+    "busy": 503,
+    "grading_timeout": 504,
+}
+
+
+class ProblemDocument(BaseModel):
+    """The body of every error answer."""
+
+    type: str = Field(description="urn of this kind of problem; ends in the code")
+    title: str = Field(description="what is the matter")
+    status: int
+    code: str = Field(description="stable, snake_case")
+    hint: str = Field(description="what to do about it")
+
+
+class Problem(Exception):
+    """An answer of the service that is not a grade."""
+
+    def __init__(
+        self,
+        code: str,
+        title: str,
+        hint: str,
+        *,
+        status: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.code = code
+        self.title = title
+        self.hint = hint
+        self.status = SERVICE_CODES[code] if status is None else status
+        self.headers = headers or {}
+
+    @classmethod
+    def from_assessor(cls, code: str, text: str, hint: str) -> Problem:
+        return cls(code, text, hint, status=STATUS_OF_CODE.get(code, 422))
+
+    def response(self) -> Response:
+        document = ProblemDocument(
+            type=f"urn:suture-assessor:problem:{self.code}",
+            title=self.title,
+            status=self.status,
+            code=self.code,
+            hint=self.hint,
+        )
+        body = json.dumps(document.model_dump(), ensure_ascii=False).encode()
+        return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def internal_error() -> Problem:
+    return Problem(
+        "internal_error",
+        "The service made a mistake; the photo was not graded",
+        "Try again. If it happens again with this photo, report it with the software version.",
+    )
+
+
+async def _problem(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, Problem)
+    return exc.response()
+
+
+async def _assessor(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, AssessorError)
+    return Problem.from_assessor(exc.code, exc.text, exc.hint).response()
+
+
+async def _gone(request: Request, exc: Exception) -> Response:
+    return Problem("client_gone", "The upload was broken off", "Send the photo again.").response()
+
+
+async def _invalid(request: Request, exc: Exception) -> Response:
+    return Problem(
+        "bad_form", "The request could not be read", "See /api/v1/openapi.json for its fields."
+    ).response()
+
+
+async def _http(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    headers = dict(exc.headers or {})
+    if exc.status_code == 404:
+        return Problem(
+            "not_found", f"There is nothing at {request.url.path}", "The page is at /, the API under /api/v1."
+        ).response()
+    if exc.status_code == 405:
+        return Problem(
+            "method_not_allowed",
+            f"{request.method} does not work here",
+            "Photos are sent by POST to /api/v1/photos.",
+            headers=headers,
+        ).response()
+    phrase = HTTPStatus(exc.status_code).phrase
+    return Problem(
+        "bad_form", phrase, "See /api/v1/openapi.json.", status=exc.status_code, headers=headers
+    ).response()
+
+
+async def _unforeseen(request: Request, exc: Exception) -> Response:
+    # The stack reaches the log through the server; the answer says nothing about the inside.
+    return internal_error().response()
+
+
+def install(app: FastAPI) -> None:
+    """Every exception that leaves a route becomes a problem document."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(AssessorError, _assessor)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of the given error statuses, each with the codes it can carry."""
+    out: dict[int | str, dict[str, Any]] = {}
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    for status in statuses:
+        codes = sorted({c for c, s in (*SERVICE_CODES.items(), *STATUS_OF_CODE.items()) if s == status})
+        text = ", ".join(f"`{c}`" for c in codes)
+        if status == 422:
+            text += ", or the code of an error of the assessor (the photo or an option cannot be graded)"
+        out[status] = {
+            "description": f"{HTTPStatus(status).phrase}: {text}",
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+    return out

@@ -1,0 +1,139 @@
+"""The multipart form of an upload: one photo and what is declared about it.
+
+Read by hand rather than by FastAPI's `Form`, to bound parts and fields and to name each mistake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from api.errors import Problem
+from assessor.errors import OptionError
+from assessor.options import GradeOptions, parse_points
+from assessor.results import TECHNIQUES
+from assessor.rubric import rubric_names
+
+MAX_FIELD_BYTES = 1024
+NAME_LENGTH = 200
+NUMBERS = ("mm_per_px", "grid_mm", "ruler_mm")
+OPTION_FIELDS = tuple(f.name for f in fields(GradeOptions))
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A photo as sent: its bytes, the name it is reported under, and the declared options."""
+
+    photo: bytes
+    name: str
+    options: GradeOptions
+
+
+async def read_upload(request: Request) -> Upload:
+    """The upload of a multipart request.
+
+    Problem not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; OptionError
+    where a value makes no sense; Problem of the limits while the body streams in.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Problem(
+            "not_multipart",
+            "The photo must be sent as multipart/form-data",
+            "For example: curl -F file=@pad.jpg http://localhost:8000/api/v1/photos",
+        )
+    try:
+        # One file and each option once; one field more, so that an unknown one gets its own message.
+        form = await request.form(
+            max_files=1, max_fields=len(OPTION_FIELDS) + 1, max_part_size=MAX_FIELD_BYTES
+        )
+    except HTTPException as exc:
+        raise Problem(
+            "bad_form",
+            f"The form could not be read: {exc.detail}",
+            "Send one photo as `file`, and each option at most once.",
+        ) from exc
+    try:
+        return await _upload(form.multi_items())
+    finally:
+        await form.close()
+
+
+async def _upload(items: list[tuple[str, UploadFile | str]]) -> Upload:
+    file: UploadFile | None = None
+    values: dict[str, str] = {}
+    for name, value in items:
+        if name == "file" and isinstance(value, UploadFile):
+            file = value
+        elif name not in OPTION_FIELDS or not isinstance(value, str):
+            raise Problem(
+                "unknown_field" if name != "file" else "no_file",
+                f"There is no field {name[:40]!r} of that kind",
+                "Fields are: file (the photo), " + ", ".join(OPTION_FIELDS) + ".",
+            )
+        elif name in values:
+            raise Problem("repeated_field", f"The field {name} is there twice", "Send each option once.")
+        elif value.strip():  # an empty field of a browser's form was not filled in
+            values[name] = value.strip()
+    if file is None:
+        raise Problem("no_file", "There is no photo in the form", "Send the photo as the field `file`.")
+    options = parse_options(values)
+    name = (file.filename or "photo").replace("\\", "/").rsplit("/", 1)[-1]
+    return Upload(await file.read(), name[-NAME_LENGTH:] or "photo", options)
+
+
+def parse_options(values: dict[str, str]) -> GradeOptions:
+    """Texts of a form -> GradeOptions; Problem bad_number, OptionError for the rest."""
+    parsed: dict[str, Any] = dict(values)
+    for name in NUMBERS:
+        if name in values:
+            parsed[name] = _number(name, values[name])
+    if "points" in values:
+        parsed["points"] = parse_points(values["points"])
+    if "rubric" in values and values["rubric"] not in rubric_names():
+        # Also keeps a client from naming a file of the server: the library takes paths here.
+        raise OptionError(
+            "unknown_rubric",
+            f"There is no rubric {values['rubric'][:80]!r}.",
+            "Use one of: " + ", ".join(rubric_names()) + ".",
+        )
+    return GradeOptions(**parsed)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        # A comma is how much of the world writes the decimal point.
+        return float(text.replace(",", ".")) if text.count(",") <= 1 else float(text)
+    except ValueError:
+        raise Problem(
+            "bad_number",
+            f"{name} must be a number, not {text[:40]!r}",
+            "Give it in millimetres, such as 0.05.",
+        ) from None
+
+
+def openapi_body() -> dict[str, Any]:
+    """The request body for OpenAPI, which FastAPI cannot see when the form is read by hand."""
+    text = {"type": "string", "maxLength": MAX_FIELD_BYTES}
+    properties: dict[str, Any] = {
+        "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or HEIC"},
+        "technique": {"type": "string", "enum": list(TECHNIQUES)},
+        "rubric": {"type": "string", "enum": list(rubric_names())},
+        "suture_size": {**text, "description": "USP, such as 4-0"},
+        "kit": {**text, "description": "what was sutured"},
+        "mm_per_px": {"type": "number", "exclusiveMinimum": 0},
+        "grid_mm": {"type": "number", "exclusiveMinimum": 0, "description": "pitch of a printed grid"},
+        "ruler_mm": {"type": "number", "exclusiveMinimum": 0, "description": "length between two ticks"},
+        "points": {**text, "description": "x,y,x,y,mm: two pixels of the upright photo and their distance"},
+    }
+    assert set(properties) == {"file", *OPTION_FIELDS}
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

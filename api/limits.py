@@ -1,0 +1,145 @@
+"""What one client may cost: bytes, seconds and places, counted while the body streams in.
+
+A plain ASGI middleware, because a Content-Length may lie and a chunked body has none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Problem
+from api.settings import MIB
+
+RETRY_AFTER_S = 5
+# After an early answer the rest of the body is read and thrown away for a moment: closing at once
+# would reset the connection and many clients would never see the answer.
+LINGER_S = 2.0
+LINGER_BYTES = 64 * MIB
+# A client that does not read its answer gives its place back after this.
+SEND_TIMEOUT_S = 60.0
+
+
+@dataclass(slots=True)
+class _Body:
+    """How much of a request's body has come in."""
+
+    complete: bool
+    received_bytes: int = 0
+
+
+class UploadGuard:
+    """Caps a request's body in bytes and time, and how many bodies are in the house at once.
+
+    Raises (into the application) or answers `Problem`s: upload_too_large, upload_too_slow, busy.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, max_body_bytes: int, receive_timeout_s: float, max_uploads: int
+    ) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+        self.receive_timeout_s = receive_timeout_s
+        self.max_uploads = max_uploads
+        self.uploads = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        length = int(headers.get("content-length", 0))
+        body = _Body(complete=length == 0 and "transfer-encoding" not in headers)
+        send = self._patient_send(scope, body, receive, send)
+        if body.complete:
+            await self.app(scope, receive, send)
+            return
+        if length > self.max_body_bytes:
+            await self._too_large().response()(scope, receive, send)
+            return
+        if self.uploads >= self.max_uploads:
+            await self._busy().response()(scope, receive, send)
+            return
+        self.uploads += 1
+        try:
+            await self.app(scope, self._counting_receive(body, receive), send)
+        finally:
+            self.uploads -= 1
+
+    def _counting_receive(self, body: _Body, receive: Receive) -> Receive:
+        deadline = asyncio.get_running_loop().time() + self.receive_timeout_s
+
+        async def counting_receive() -> Message:
+            if body.complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise Problem(
+                    "upload_too_slow",
+                    f"The photo did not arrive within {self.receive_timeout_s:g} seconds",
+                    "Move to a better connection, or send a smaller photo.",
+                ) from None
+            _count(body, message)
+            if body.received_bytes > self.max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return counting_receive
+
+    def _patient_send(self, scope: Scope, body: _Body, receive: Receive, send: Send) -> Send:
+        """`send` that answers before the body is in without cutting the client off."""
+        expects_continue = "expect" in Headers(scope=scope)
+
+        async def patient_send(message: Message) -> None:
+            early = not body.complete
+            if message["type"] == "http.response.start" and early and scope["http_version"].startswith("1"):
+                MutableHeaders(scope=message)["connection"] = "close"
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                if not (last and early):
+                    await send(message)
+                    return
+                await send({**message, "more_body": True})
+            if not (expects_continue and body.received_bytes == 0):
+                await _drain(body, receive)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        return patient_send
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            "upload_too_large",
+            f"The upload is larger than {self.max_body_bytes // MIB} MB",
+            "Send the photo as the phone saved it (JPEG or HEIC), one photo at a time.",
+        )
+
+    def _busy(self) -> Problem:
+        return Problem(
+            "busy",
+            "Too many photos are being graded right now",
+            f"Try again in {RETRY_AFTER_S} seconds.",
+            headers={"retry-after": str(RETRY_AFTER_S)},
+        )
+
+
+def _count(body: _Body, message: Message) -> None:
+    if message["type"] == "http.request":
+        body.received_bytes += len(message.get("body", b""))
+        body.complete = not message.get("more_body", False)
+    else:
+        body.complete = True
+
+
+async def _drain(body: _Body, receive: Receive) -> None:
+    most = body.received_bytes + LINGER_BYTES
+    try:
+        async with asyncio.timeout(LINGER_S):
+            while not body.complete and body.received_bytes < most:
+                _count(body, await receive())
+    except TimeoutError:
+        pass

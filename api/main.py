@@ -1,0 +1,72 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from api import errors, job
+from api.headers import SecurityHeaders
+from api.hosts import LocalHostsOnly
+from api.limits import UploadGuard
+from api.routes import health, pages, photos
+from api.settings import Settings, default_settings
+from api.workers import Job, WorkerPool
+from assessor import __version__
+
+API = "/api/v1"
+
+
+def create_app(
+    settings: Settings | None = None, *, single_user: bool = False, grade: Job = job.grade
+) -> FastAPI:
+    """The service: routes, limits, and grading processes that live as long as it runs.
+
+    `single_user` answers only to names of this machine. `grade` is what the children run (a function
+    of a module, so that they can import it).
+    """
+    settings = settings or default_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = WorkerPool(
+            grade,
+            size=settings.workers,
+            timeout_s=settings.worker_timeout_s,
+            memory_bytes=settings.worker_memory_bytes,
+            warm=job.warm if grade is job.grade else None,
+        )
+        app.state.pool = pool
+        try:
+            yield
+        finally:
+            pool.close()
+
+    app = FastAPI(
+        title="Suture practice assessor",
+        summary="Measured feedback on sutured practice pads. For training, not for patients or credentialing.",
+        version=__version__,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # both pages load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    app.include_router(health.router, prefix=API)
+    app.include_router(photos.router, prefix=API)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(packages=[("api", "web/static")]), name="static")
+    app.add_middleware(
+        UploadGuard,
+        max_body_bytes=settings.max_upload_bytes,
+        receive_timeout_s=settings.upload_timeout_s,
+        max_uploads=settings.max_uploads,
+    )
+    if single_user:
+        app.add_middleware(LocalHostsOnly)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,123 @@
+"""`assessor serve`: the service and its page on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.main import create_app
+from api.settings import Settings, default_settings
+from assessor.errors import OptionError
+
+KEEP_ALIVE_S = 15
+SHUTDOWN_S = 10
+# Enough for a browser's cookies; a request line and headers beyond it are refused with 400.
+MAX_HEADER_BYTES = 32 * 1024
+HEADER_TIMEOUT_S = 15.0
+
+
+def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) -> None:
+    """Run until interrupted; prints the address to open.
+
+    OptionError not_local (single user, but a host that others reach) or port_taken.
+    """
+    settings = default_settings()
+    if single_user and not _is_loopback(host):
+        raise OptionError(
+            "not_local",
+            f"Single-user mode has no accounts and cannot listen on {host}.",
+            "Leave --host away, or give --host 127.0.0.1.",
+        )
+    listener = _listen(host, port)
+    app = create_app(settings, single_user=single_user)
+    server = uvicorn.Server(server_config(app, settings))
+    print(f"Open {address(host, listener.getsockname()[1])} (Ctrl-C stops)", flush=True)
+    server.run(sockets=[listener])
+
+
+def server_config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=PromptProtocol,
+        ws="none",
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        access_log=False,  # it would keep addresses of persons
+        server_header=False,
+        log_level="warning",
+    )
+
+
+def address(host: str, port: int) -> str:
+    """The URL to open on this machine for a server bound to `host`."""
+    if host in ("0.0.0.0", "::", ""):
+        host = "localhost"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class PromptProtocol(H11Protocol):
+    """uvicorn waits for ever for a request's headers; this one closes the connection instead."""
+
+    _header_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Time runs from the first byte of a request until its headers are in; bodies have their own."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._unwatch()
+        elif self._header_timer is None:
+            self._header_timer = self.loop.call_later(HEADER_TIMEOUT_S, self._give_up)
+
+    def _unwatch(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _give_up(self) -> None:
+        self._header_timer = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that the printed address is true even for port 0."""
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise OptionError(
+            "port_taken",
+            f"Cannot listen on {host} port {port}: {exc.strerror}.",
+            "Another program may use it: give another --port.",
+        ) from exc
+    return listener

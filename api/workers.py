@@ -1,0 +1,236 @@
+"""Warm child processes that grade photos, one at a time each.
+
+A photo is hostile input: the child has an address-space limit and a wall limit, and whatever becomes
+of it (hung, killed, out of memory) costs the one request that it worked on. An executor of the
+standard library gives up all of its work when one of its processes dies, hence this pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import multiprocessing
+import pickle
+import queue
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Literal
+
+from api.errors import Problem, internal_error
+from api.job import GradeReply, GradeRequest
+from assessor.errors import AssessorError
+
+log = logging.getLogger("assessor.api")
+
+Job = Callable[[GradeRequest], GradeReply]
+Outcome = Literal["done", "refused", "out_of_memory", "failed"]
+
+# Importing OpenCV and loading the network on a busy machine.
+START_TIMEOUT_S = 120.0
+_spawn = multiprocessing.get_context("spawn")
+
+
+class WorkerPool:
+    """`size` processes that run `job`; `await run(request)` from any task of one event loop."""
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        size: int,
+        timeout_s: float,
+        memory_bytes: int,
+        warm: Callable[[int], None] | None = None,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._workers = [_Worker(job, warm, size, memory_bytes) for _ in range(size)]
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix="grading")
+        self._pending = 0
+        for worker in self._workers:
+            worker.start()
+            self._idle.put(worker)
+
+    @property
+    def pending(self) -> int:
+        """Photos waiting or being graded."""
+        return self._pending
+
+    async def run(self, request: GradeRequest) -> GradeReply:
+        """Grade in a child.
+
+        AssessorError where the photo cannot be graded; Problem grading_timeout, grading_died,
+        grading_out_of_memory, internal_error.
+        """
+        self._pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._on_idle, request)
+        finally:
+            self._pending -= 1
+
+    def close(self) -> None:
+        """Stop the children; a photo being graded ends in grading_died."""
+        for worker in self._workers:
+            worker.stop()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:  # one may have been started again by a request that was running
+            worker.stop()
+
+    def _on_idle(self, request: GradeRequest) -> GradeReply:
+        worker = self._idle.get()  # never waits long: as many threads as workers
+        try:
+            return worker.run(request, self._timeout_s)
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One child and the pipe to it; used by one thread at a time."""
+
+    def __init__(
+        self, job: Job, warm: Callable[[int], None] | None, siblings: int, memory_bytes: int
+    ) -> None:
+        self._setup = (job, warm, siblings, memory_bytes)
+        self._closed = False
+
+    def start(self) -> None:
+        """Start a child and come back at once; the first `run` waits until it is ready."""
+        ours, theirs = _spawn.Pipe()
+        self._pipe: Connection = ours
+        self._ready = False
+        self._process = _spawn.Process(target=_serve, args=(theirs, *self._setup), daemon=True)
+        self._process.start()
+        theirs.close()  # so that the child's death reads as end of file here
+
+    def stop(self) -> None:
+        self._closed = True
+        self._process.kill()
+        self._process.join()
+
+    def run(self, request: GradeRequest, timeout_s: float) -> GradeReply:
+        if self._closed:
+            raise _died()
+        if not self._process.is_alive():
+            self._restart()
+        try:
+            if not self._ready:
+                with _killing_after(START_TIMEOUT_S, self._process):
+                    self._pipe.recv_bytes()
+                self._ready = True
+            with _killing_after(timeout_s, self._process) as overtime:
+                self._pipe.send_bytes(pickle.dumps(request))
+                # The child has seen hostile bytes: its answer is JSON and raw bytes, never a pickle.
+                header = json.loads(self._pipe.recv_bytes())
+                document, picture = self._pipe.recv_bytes(), self._pipe.recv_bytes()
+        except (EOFError, OSError, ValueError):
+            # Dead, or out of step: the next request finds a fresh child.
+            timed_out = self._ready and overtime.is_set()
+            self._restart()
+            raise (_timeout(timeout_s) if timed_out else _died()) from None
+        return _outcome(header, document, picture)
+
+    def _restart(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+        if not self._closed:
+            self.start()
+
+
+@contextlib.contextmanager
+def _killing_after(seconds: float, process: multiprocessing.process.BaseProcess):  # type: ignore[no-untyped-def]
+    """Kill `process` unless the block ends in time; yields the event that says it was."""
+    overtime = threading.Event()
+
+    def end() -> None:
+        overtime.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield overtime
+    finally:
+        timer.cancel()
+
+
+def _outcome(header: dict[str, str], document: bytes, picture: bytes) -> GradeReply:
+    match header["outcome"]:
+        case "done":
+            return GradeReply(document, picture)
+        case "refused":
+            raise AssessorError(header["code"], header["text"], header["hint"])
+        case "out_of_memory":
+            raise Problem(
+                "grading_out_of_memory",
+                "The photo needs more memory than grading may use",
+                "Send a smaller photo: 12 megapixels are plenty.",
+            )
+        case _:
+            log.error("grading failed:\n%s", header.get("stack", ""))
+            raise internal_error()
+
+
+def _died() -> Problem:
+    return Problem(
+        "grading_died",
+        "Grading broke down on this photo",
+        "Try again; if it happens again, send another photo.",
+    )
+
+
+def _timeout(seconds: float) -> Problem:
+    return Problem(
+        "grading_timeout",
+        f"Grading took longer than {seconds:g} seconds and was stopped",
+        "Try again in a moment, or send a smaller photo.",
+    )
+
+
+def _serve(
+    pipe: Connection, job: Job, warm: Callable[[int], None] | None, siblings: int, memory_bytes: int
+) -> None:
+    """The child: warm up, say so, then a photo in and an answer out until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    _limit_memory(memory_bytes)
+    if warm is not None:
+        warm(siblings)
+    pipe.send_bytes(b"ready")
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            header, reply = _answer(job, pickle.loads(pipe.recv_bytes()))
+            pipe.send_bytes(json.dumps(header).encode())
+            pipe.send_bytes(reply.document)
+            pipe.send_bytes(reply.picture)
+
+
+def _answer(job: Job, request: GradeRequest) -> tuple[dict[str, str], GradeReply]:
+    nothing = GradeReply(b"", b"")
+    try:
+        return {"outcome": "done"}, job(request)
+    except AssessorError as exc:
+        return {"outcome": "refused", "code": exc.code, "text": exc.text, "hint": exc.hint}, nothing
+    except MemoryError:
+        return {"outcome": "out_of_memory"}, nothing
+    except Exception as exc:
+        if "Insufficient memory" in str(exc):  # how OpenCV says it
+            return {"outcome": "out_of_memory"}, nothing
+        # Frames only: a message may hold the name of a file, and with it a person's.
+        frames = "".join(traceback.format_tb(exc.__traceback__))
+        return {"outcome": "failed", "stack": f"{frames}{type(exc).__name__}"}, nothing
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit; the wall limit still holds
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the photo
