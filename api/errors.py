@@ -64,7 +64,7 @@ class ProblemDocument(BaseModel):
     hint: str = Field(description="what to do about it")
 
 
-class Problem(Exception):
+class ServiceError(Exception):
     """An answer of the service that is not a grade."""
 
     def __init__(
@@ -84,7 +84,7 @@ class Problem(Exception):
         self.headers = headers or {}
 
     @classmethod
-    def from_assessor(cls, code: str, text: str, hint: str) -> Problem:
+    def from_assessor(cls, code: str, text: str, hint: str) -> ServiceError:
         return cls(code, text, hint, status=STATUS_OF_CODE.get(code, 422))
 
     def response(self) -> Response:
@@ -99,8 +99,8 @@ class Problem(Exception):
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-def internal_error() -> Problem:
-    return Problem(
+def internal_error() -> ServiceError:
+    return ServiceError(
         "internal_error",
         "The service made a mistake; the photo was not graded",
         "Try again. If it happens again with this photo, report it with the software version.",
@@ -108,21 +108,21 @@ def internal_error() -> Problem:
 
 
 async def _problem(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, Problem)
+    assert isinstance(exc, ServiceError)
     return exc.response()
 
 
 async def _assessor(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, AssessorError)
-    return Problem.from_assessor(exc.code, exc.text, exc.hint).response()
+    return ServiceError.from_assessor(exc.code, exc.text, exc.hint).response()
 
 
 async def _gone(request: Request, exc: Exception) -> Response:
-    return Problem("client_gone", "The upload was broken off", "Send the photo again.").response()
+    return ServiceError("client_gone", "The upload was broken off", "Send the photo again.").response()
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:
-    return Problem(
+    return ServiceError(
         "bad_form", "The request could not be read", "See /api/v1/openapi.json for its fields."
     ).response()
 
@@ -131,18 +131,18 @@ async def _http(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     headers = dict(exc.headers or {})
     if exc.status_code == 404:
-        return Problem(
+        return ServiceError(
             "not_found", f"There is nothing at {request.url.path}", "The page is at /, the API under /api/v1."
         ).response()
     if exc.status_code == 405:
-        return Problem(
+        return ServiceError(
             "method_not_allowed",
             f"{request.method} does not work here",
             "Photos are sent by POST to /api/v1/photos.",
             headers=headers,
         ).response()
     phrase = HTTPStatus(exc.status_code).phrase
-    return Problem(
+    return ServiceError(
         "bad_form", phrase, "See /api/v1/openapi.json.", status=exc.status_code, headers=headers
     ).response()
 
@@ -154,7 +154,7 @@ async def _unforeseen(request: Request, exc: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Every exception that leaves a route becomes a problem document."""
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(ServiceError, _problem)
     app.add_exception_handler(AssessorError, _assessor)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from api.errors import Problem
+from api.errors import ServiceError
 from assessor.errors import OptionError
 from assessor.options import GradeOptions, parse_points
 from assessor.results import TECHNIQUES
@@ -36,11 +36,11 @@ class Upload:
 async def read_upload(request: Request) -> Upload:
     """The upload of a multipart request.
 
-    Problem not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; OptionError
-    where a value makes no sense; Problem of the limits while the body streams in.
+    ServiceError not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; OptionError
+    where a value makes no sense; ServiceError of the limits while the body streams in.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Problem(
+        raise ServiceError(
             "not_multipart",
             "The photo must be sent as multipart/form-data",
             "For example: curl -F file=@pad.jpg http://localhost:8000/api/v1/photos",
@@ -51,7 +51,7 @@ async def read_upload(request: Request) -> Upload:
             max_files=1, max_fields=len(OPTION_FIELDS) + 1, max_part_size=MAX_FIELD_BYTES
         )
     except HTTPException as exc:
-        raise Problem(
+        raise ServiceError(
             "bad_form",
             f"The form could not be read: {exc.detail}",
             "Send one photo as `file`, and each option at most once.",
@@ -69,24 +69,24 @@ async def _upload(items: list[tuple[str, UploadFile | str]]) -> Upload:
         if name == "file" and isinstance(value, UploadFile):
             file = value
         elif name not in OPTION_FIELDS or not isinstance(value, str):
-            raise Problem(
+            raise ServiceError(
                 "unknown_field" if name != "file" else "no_file",
                 f"There is no field {name[:40]!r} of that kind",
                 "Fields are: file (the photo), " + ", ".join(OPTION_FIELDS) + ".",
             )
         elif name in values:
-            raise Problem("repeated_field", f"The field {name} is there twice", "Send each option once.")
+            raise ServiceError("repeated_field", f"The field {name} is there twice", "Send each option once.")
         elif value.strip():  # an empty field of a browser's form was not filled in
             values[name] = value.strip()
     if file is None:
-        raise Problem("no_file", "There is no photo in the form", "Send the photo as the field `file`.")
+        raise ServiceError("no_file", "There is no photo in the form", "Send the photo as the field `file`.")
     options = parse_options(values)
     name = (file.filename or "photo").replace("\\", "/").rsplit("/", 1)[-1]
     return Upload(await file.read(), name[-NAME_LENGTH:] or "photo", options)
 
 
 def parse_options(values: dict[str, str]) -> GradeOptions:
-    """Texts of a form -> GradeOptions; Problem bad_number, OptionError for the rest."""
+    """Texts of a form -> GradeOptions; ServiceError bad_number, OptionError for the rest."""
     parsed: dict[str, Any] = dict(values)
     for name in NUMBERS:
         if name in values:
@@ -108,7 +108,7 @@ def _number(name: str, text: str) -> float:
         # A comma is how much of the world writes the decimal point.
         return float(text.replace(",", ".")) if text.count(",") <= 1 else float(text)
     except ValueError:
-        raise Problem(
+        raise ServiceError(
             "bad_number",
             f"{name} must be a number, not {text[:40]!r}",
             "Give it in millimetres, such as 0.05.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import Problem
+from api.errors import ServiceError
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -22,7 +22,7 @@ class LocalHostsOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_local(Headers(scope=scope).get("host", "")):
-            problem = Problem(
+            problem = ServiceError(
                 "wrong_host",
                 "This service runs for one user on this machine",
                 "Open it as http://localhost, or start it without --single-user.",

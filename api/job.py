@@ -62,8 +62,8 @@ def warm(processes: int = 1) -> None:
     """Load the libraries and the network before the first photo asks for them."""
     import cv2
     import numpy as np
-
     from assessor.photo.perception import find_wounds
+
     from assessor.report.overlay import draw_overlay  # noqa: F401
 
     cv2.setNumThreads(max(1, (os.cpu_count() or 1) // processes))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Problem
+from api.errors import ServiceError
 from api.settings import MIB
 
 RETRY_AFTER_S = 5
@@ -34,7 +34,7 @@ class _Body:
 class UploadGuard:
     """Caps a request's body in bytes and time, and how many bodies are in the house at once.
 
-    Raises (into the application) or answers `Problem`s: upload_too_large, upload_too_slow, busy.
+    Raises (into the application) or answers `ServiceError`s: upload_too_large, upload_too_slow, busy.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class UploadGuard:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
-                raise Problem(
+                raise ServiceError(
                     "upload_too_slow",
                     f"The photo did not arrive within {self.receive_timeout_s:g} seconds",
                     "Move to a better connection, or send a smaller photo.",
@@ -111,15 +111,15 @@ class UploadGuard:
 
         return patient_send
 
-    def _too_large(self) -> Problem:
-        return Problem(
+    def _too_large(self) -> ServiceError:
+        return ServiceError(
             "upload_too_large",
             f"The upload is larger than {self.max_body_bytes // MIB} MB",
             "Send the photo as the phone saved it (JPEG or HEIC), one photo at a time.",
         )
 
-    def _busy(self) -> Problem:
-        return Problem(
+    def _busy(self) -> ServiceError:
+        return ServiceError(
             "busy",
             "Too many photos are being graded right now",
             f"Try again in {RETRY_AFTER_S} seconds.",

@@ -47,7 +47,7 @@ def create_app(
 
     app = FastAPI(
         title="Suture practice assessor",
-        summary="Measured feedback on sutured practice pads. For training, not for patients or credentialing.",
+        summary="Measured feedback on sutured pads. For training, not for patients or credentialing.",
         version=__version__,
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # both pages load their scripts from elsewhere

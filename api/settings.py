@@ -16,10 +16,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ASSESSOR_", frozen=True, extra="ignore")
 
-    max_upload_mb: int = Field(40, ge=1, le=1024, description="largest request body, in MiB")
-    upload_timeout_s: float = Field(60.0, gt=0, description="time a client has to send the whole body")
-    max_uploads: int = Field(16, ge=1, description="uploads received or graded at once; more get a 503")
-    max_connections: int = Field(256, ge=8, description="open connections, then the server itself says 503")
+    max_upload_mb: int = Field(default=40, ge=1, le=1024, description="largest request body, in MiB")
+    upload_timeout_s: float = Field(
+        default=60.0, gt=0, description="time a client has to send the whole body"
+    )
+    max_uploads: int = Field(
+        default=16, ge=1, description="uploads received or graded at once; more get a 503"
+    )
+    max_connections: int = Field(
+        default=256, ge=8, description="open connections, then the server itself says 503"
+    )
     workers: int = Field(
         default_factory=lambda: max(1, min(4, os.cpu_count() or 1)),
         ge=1,
@@ -27,9 +33,11 @@ class Settings(BaseSettings):
         description="grading processes",
     )
     worker_timeout_s: float = Field(
-        30.0, gt=0, description="longest grading of one photo, then it is stopped"
+        default=30.0, gt=0, description="longest grading of one photo, then it is stopped"
     )
-    worker_memory_mb: int = Field(4096, ge=512, description="address space of one grading process, in MiB")
+    worker_memory_mb: int = Field(
+        default=4096, ge=512, description="address space of one grading process, in MiB"
+    )
 
     @property
     def max_upload_bytes(self) -> int:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Literal
 
-from api.errors import Problem, internal_error
+from api.errors import ServiceError, internal_error
 from api.job import GradeReply, GradeRequest
 from assessor.errors import AssessorError
 
@@ -65,7 +65,7 @@ class WorkerPool:
     async def run(self, request: GradeRequest) -> GradeReply:
         """Grade in a child.
 
-        AssessorError where the photo cannot be graded; Problem grading_timeout, grading_died,
+        AssessorError where the photo cannot be graded; ServiceError grading_timeout, grading_died,
         grading_out_of_memory, internal_error.
         """
         self._pending += 1
@@ -168,7 +168,7 @@ def _outcome(header: dict[str, str], document: bytes, picture: bytes) -> GradeRe
         case "refused":
             raise AssessorError(header["code"], header["text"], header["hint"])
         case "out_of_memory":
-            raise Problem(
+            raise ServiceError(
                 "grading_out_of_memory",
                 "The photo needs more memory than grading may use",
                 "Send a smaller photo: 12 megapixels are plenty.",
@@ -178,16 +178,16 @@ def _outcome(header: dict[str, str], document: bytes, picture: bytes) -> GradeRe
             raise internal_error()
 
 
-def _died() -> Problem:
-    return Problem(
+def _died() -> ServiceError:
+    return ServiceError(
         "grading_died",
         "Grading broke down on this photo",
         "Try again; if it happens again, send another photo.",
     )
 
 
-def _timeout(seconds: float) -> Problem:
-    return Problem(
+def _timeout(seconds: float) -> ServiceError:
+    return ServiceError(
         "grading_timeout",
         f"Grading took longer than {seconds:g} seconds and was stopped",
         "Try again in a moment, or send a smaller photo.",
