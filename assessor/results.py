@@ -128,17 +128,24 @@ class Stitch:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the rubric asks: full points inside [low, high], none `slack` beyond them."""
+    """What the rubric asks: full points (`weight`) inside [low, high], none `slack` beyond them."""
 
     low: float | None
     high: float | None
     slack: float
     evidence: str
     source: str
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
+    """A metric of a wound; formulas in docs/metrics.md.
+
+    `sd` is the standard uncertainty of `value` for this very pad, from scale and points. `sampling_sd`
+    is how far another row of as many stitches by the same hand would differ. `points` of `target.weight`.
+    """
+
     value: float | None
     sd: float | None
     n: int
@@ -146,6 +153,7 @@ class Metric:
     status: MetricStatus
     target: Target | None = None
     points: float | None = None
+    sampling_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
