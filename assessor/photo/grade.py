@@ -57,13 +57,15 @@ def assess(photo: Photo, options: GradeOptions | None = None) -> PhotoAssessment
     quality_notices = check(photo.bgr, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]
-    nothing = () if findings else (NO_WOUND,)
+    notices = [*photo.notices, *quality_notices, *scale_notices, *wound_notices]
+    if not findings and all(notice.code != NO_WOUND.code for notice in notices):
+        notices.append(NO_WOUND)
     return PhotoAssessment(
         software_version=__version__,
         image=photo.info,
         scale=scale,
         wounds=tuple(wound for wound, _ in graded),
-        warnings=_distinct((*photo.notices, *quality_notices, *scale_notices, *wound_notices, *nothing)),
+        warnings=_distinct(notices),
     )
 
 
@@ -115,5 +117,5 @@ def _scale_options(options: GradeOptions) -> ScaleOptions:
 
 
 def _distinct(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    """Each code once: stages may see the same trouble, two wounds may share it."""
-    return tuple({notice.code: notice for notice in reversed(tuple(notices))}.values())[::-1]
+    """Each notice once, in order: two wounds may share one."""
+    return tuple(dict.fromkeys(notices))
