@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 MAX_POINTS = 96  # a longer polyline is thinned by averaging before it is smoothed
 SAMPLES = 512  # of the smooth curve; its sagitta is then far below any point's uncertainty

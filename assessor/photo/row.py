@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assessor.photo.incision import Curve, FloatArray
+from assessor.photo.incision import BoolArray, Curve, FloatArray
 
 # A bite's position across its thread is known better than along it: the thread's own ridge fixes it.
 # Share of the along-thread sd, checked against rendered truth (docs/metrics.md).
@@ -32,7 +32,7 @@ class Row:
     u: FloatArray
     d: FloatArray
     covariance: FloatArray
-    crosses: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    crosses: BoolArray
     bite: FloatArray
     bite_sd: FloatArray
     total: FloatArray
@@ -98,7 +98,7 @@ def lay_out(bites: FloatArray, along_sd: FloatArray, curve: Curve, line_sd: floa
     )
 
 
-def take(row: Row, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Row:
+def take(row: Row, keep: BoolArray) -> Row:
     """The row of the stitches where `keep` (n,) is true."""
     return Row(
         bites=row.bites[keep],
@@ -126,7 +126,7 @@ def _crossing(
     u: FloatArray,
     d: FloatArray,
     covariance: FloatArray,
-    crosses: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    crosses: BoolArray,
     curve: Curve,
 ) -> tuple[FloatArray, FloatArray]:
     """Arc length where each stitch meets the curve and its sd; the middle where it does not."""

@@ -1,0 +1,81 @@
+"""The metrics of a wound: estimates with units, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+
+from assessor.photo.formulas import FORMULAS, Finding, Plane, gather
+from assessor.photo.validity import applies, names, unit
+from assessor.results import Metric, MetricStatus, StitchFinding
+
+# Beyond these measurement uncertainties a number would mislead: no value, status "uncertain".
+MAX_RELATIVE_SD = 0.25
+MAX_SD: dict[str, float] = {
+    "spacing_cv": 0.10,
+    "bite_cv": 0.10,
+    "symmetry": 0.15,
+    "bite_bias": 0.15,
+    "angle_deg": 10.0,
+    "angle_spread_deg": 10.0,
+    "knot_side_share": 0.25,
+    "coverage": 0.25,
+}
+
+
+def wound_metrics(
+    plane: Plane | None, findings: tuple[StitchFinding, ...], technique: str
+) -> dict[str, Metric]:
+    """Every metric by name; `plane` None means that no stitch was seen.
+
+    Without a scale each `_mm` metric is there with status no_scale and no value, and its `_px` twin
+    carries value and sd, also with status no_scale.
+    """
+    out: dict[str, Metric] = {}
+    wound = None if plane is None else gather(plane, findings, technique)
+    for name in names(technique):
+        if not applies(name, technique):
+            found = Finding(0, status="not_applicable")
+        elif wound is None or plane is None or not len(wound.row):
+            found = Finding(0, status="not_seen" if name == "stitch_count" else "too_few")
+        else:
+            found = FORMULAS[name](wound)
+        if plane is None or not name.endswith("_mm"):
+            out[name] = _plain(name, found)
+        elif plane.mm_per_unit is not None:
+            out[name] = _length(name, found, plane.mm_per_unit, plane.scale_relative_sd)
+        elif found.status == "measured":
+            twin = _length(name.removesuffix("_mm") + "_px", found, 1.0, 0.0)
+            out[name] = Metric(None, None, found.n, "mm", "no_scale")
+            out[name.removesuffix("_mm") + "_px"] = twin
+        else:
+            out[name] = _plain(name, found)
+    return out
+
+
+def _plain(name: str, found: Finding) -> Metric:
+    estimate = found.estimate
+    if estimate is None:
+        return Metric(None, None, found.n, unit(name), found.status)
+    limit = MAX_SD.get(name)
+    if name in ("bite_travel_ratio", "suture_wound_ratio"):
+        limit = MAX_RELATIVE_SD * estimate.value
+    if limit is not None and estimate.sd > limit:
+        return Metric(None, estimate.sd, found.n, unit(name), "uncertain")
+    return Metric(
+        estimate.value, estimate.sd, found.n, unit(name), "measured", sampling_sd=estimate.sampling_sd
+    )
+
+
+def _length(name: str, found: Finding, factor: float, relative_sd: float) -> Metric:
+    """A length in millimetres (or pixels, for a `_px` name: status no_scale)."""
+    estimate = found.estimate
+    if estimate is None:
+        return Metric(None, None, found.n, unit(name), found.status)
+    value = estimate.value * factor
+    sd = math.hypot(estimate.sd * factor, value * relative_sd)
+    reference = abs(value) if found.reference is None else found.reference * factor
+    if sd > MAX_RELATIVE_SD * reference:
+        return Metric(None, sd, found.n, unit(name), "uncertain")
+    sampling = None if estimate.sampling_sd is None else estimate.sampling_sd * factor
+    status: MetricStatus = "no_scale" if name.endswith("_px") else "measured"
+    return Metric(value, sd, found.n, unit(name), status, sampling_sd=sampling)
