@@ -45,7 +45,7 @@ def grade(request: GradeRequest) -> GradeReply:
     """Decode, assess and draw one photo; AssessorError where it cannot be graded."""
     from assessor.photo.grade import assess
     from assessor.photo.intake import load_photo
-    from assessor.report.overlay import draw_overlay
+    from assessor.report.overlay import draw_overlay, overlay_zoom
 
     photo = load_photo(request.photo, name=request.name)
     assessment = assess(photo, request.options)
@@ -55,15 +55,20 @@ def grade(request: GradeRequest) -> GradeReply:
     if request.picture == "none":
         return GradeReply(document, b"")
     overlay = draw_overlay(photo.bgr, assessment)
-    return GradeReply(document, _png(overlay) if request.picture == "full" else _screen_jpeg(overlay))
+    if request.picture == "full":
+        return GradeReply(document, _png(overlay))
+    # The page says in its own words what the strip below the picture says, and taps need the photo alone.
+    zoom = overlay_zoom(photo.bgr, assessment)
+    height, width = (max(1, round(side * zoom)) for side in photo.bgr.shape[:2])
+    return GradeReply(document, _screen_jpeg(overlay[:height, :width]))
 
 
 def warm(processes: int = 1) -> None:
     """Load the libraries and the network before the first photo asks for them."""
     import cv2
     import numpy as np
-    from assessor.photo.perception import find_wounds
 
+    from assessor.photo.perception import find_wounds
     from assessor.report.overlay import draw_overlay  # noqa: F401
 
     cv2.setNumThreads(max(1, (os.cpu_count() or 1) // processes))

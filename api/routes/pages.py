@@ -8,7 +8,6 @@ requests. It is not part of the public contract.
 from __future__ import annotations
 
 import base64
-from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
@@ -19,7 +18,8 @@ from assessor import __version__
 from assessor.results import TECHNIQUES
 from assessor.rubric import rubric_names
 
-STATIC_DIR = files("api") / "web" / "static"
+# USP, finest first: what practice kits come with.
+SUTURE_SIZES = ("11-0", "10-0", "9-0", "8-0", "7-0", "6-0", "5-0", "4-0", "3-0", "2-0", "0", "1", "2")
 
 router = APIRouter(include_in_schema=False)
 _templates = Environment(loader=PackageLoader("api", "web/templates"), autoescape=select_autoescape())
@@ -32,6 +32,7 @@ async def page(request: Request) -> HTMLResponse:
         version=__version__,
         techniques=[name for name in TECHNIQUES if name != "unknown"],
         rubrics=rubric_names(),
+        suture_sizes=SUTURE_SIZES,
         max_upload_mb=settings.max_upload_mb,
     )
     return HTMLResponse(html)

@@ -1,0 +1,105 @@
+"""Jobs that stand in for grading where a test is about the service around it.
+
+Functions of a module, because the grading processes import them; what they do is said by the photo's
+first bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from api.job import GradeReply, GradeRequest
+from assessor.errors import IntakeError
+from assessor.results import (
+    Hint,
+    ImageInfo,
+    Incision,
+    Metric,
+    Notice,
+    PhotoAssessment,
+    Scale,
+    Score,
+    Stitch,
+    Target,
+    Technique,
+    Wound,
+)
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def grade(request: GradeRequest) -> GradeReply:
+    """Obey the photo's first word: hang, die, hog, break, refuse, or else be graded."""
+    match request.photo.split(b" ", 1)[0]:
+        case b"hang":
+            time.sleep(3600)
+        case b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case b"hog":
+            bytearray(1 << 40)
+        case b"break":
+            raise RuntimeError(f"secret {request.name}")
+        case b"refuse":
+            raise IntakeError("not_an_image", "This is no photo.", "Send a photo.")
+        case b"wait":  # until the test makes the named file
+            path = request.photo.split(b" ", 1)[1].decode()
+            while not os.path.exists(path):
+                time.sleep(0.01)
+    document = json.dumps(assessment(request).to_json()).encode()
+    return GradeReply(document, PNG if request.picture != "none" else b"")
+
+
+def assessment(request: GradeRequest, *, scaled: bool = True) -> PhotoAssessment:
+    """A made-up assessment of a 400 x 300 photo with two stitches."""
+    mm = 0.1 if scaled else None
+    stitches = tuple(_stitch(x, mm) for x in (120.0, 280.0))
+    metrics = {
+        "stitch_count": Metric(2, 0, 2, "", "measured"),
+        "spacing_mm": Metric(16.0, 0.2, 1, "mm", "measured", Target(5, 10, 5, "B", "a list"), 0.0),
+        "spacing_cv": Metric(None, None, 1, "", "too_few"),
+    }
+    wound = Wound(
+        Incision(((50.0, 150.0), (350.0, 150.0)), 0.9),
+        Technique("simple_interrupted", 0.9, request.options.technique is not None),
+        stitches,
+        metrics,
+        Score(3.0, 10.0, 0.7, "skin-pad", "1"),
+        (Hint("bite_short", "Stitch 2: right bite 1 mm shorter than left.", (1,)),),
+    )
+    return PhotoAssessment(
+        software_version="0",
+        image=ImageInfo(request.name, 400, 300, "0" * 64),
+        scale=Scale(mm, 0.01, "card") if mm else None,
+        wounds=(wound,),
+        warnings=(Notice("glare", "Glare on the wound: tilt the light."),),
+    )
+
+
+def _stitch(x: float, mm: float | None) -> Stitch:
+    def length(px: float) -> float | None:
+        return px * mm if mm else None
+
+    sd = 0.2 if mm else None
+    return Stitch(
+        bites=((x, 100.0), (x, 190.0)),
+        inferred=(False, True),
+        knot=(x, 185.0),
+        confidence=0.9,
+        cut=False,
+        bite_left_px=50.0,
+        bite_right_px=40.0,
+        length_px=90.0,
+        bite_left_mm=length(50),
+        bite_right_mm=length(40),
+        length_mm=length(90),
+        bite_left_sd_mm=sd,
+        bite_right_sd_mm=sd,
+        length_sd_mm=sd,
+        angle_deg=90.0,
+        angle_sd_deg=2.0,
+        symmetry=0.8,
+        symmetry_sd=0.05,
+    )
