@@ -78,7 +78,7 @@ def gather(plane: Plane, findings: tuple[StitchFinding, ...], technique: str) ->
     between, within = neighbours, list[int]()
     paired: bool | None = None
     if technique in PAIRED:
-        paired = n % 2 == 0 and len(neighbours) == n - 1
+        paired = n % 2 == 0 and bool(whole.all())  # a cut pass leaves its partner alone
         between = [k for k in neighbours if k % 2 == 1] if paired else []
         within = [k for k in neighbours if k % 2 == 0] if paired else []
     return Stitched(

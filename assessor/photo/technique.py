@@ -1,0 +1,159 @@
+"""Which technique a wound shows: recognised from knots and slants, or declared and checked.
+
+Only simple interrupted and simple running are told apart; the others look too much alike from above
+and must be declared (guide metrics.md 3). Nothing here needs a scale.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from assessor.errors import OptionError
+from assessor.photo import estimates
+from assessor.photo.layout import Layout, in_order, lay_out_wound
+from assessor.photo.validity import HIDDEN, PAIRED
+from assessor.results import TECHNIQUES, Notice, StitchFinding, Technique, WoundFinding
+
+MIN_STITCHES = 3  # two stitches show neither a row of knots nor a common slant
+NAME_FROM = 0.80  # posterior from which a name is given
+OBJECT_FROM = 0.90  # posterior from which a declared name is doubted
+MAX_CONFIDENCE = 0.98  # a photo of another technique altogether is always possible
+
+# Chance that a knot is reported at a stitch that has one, and at one that has none; and that the
+# knots of a whole photo go unseen (dark, blurred): then their absence tells nothing.
+KNOT_SEEN, KNOT_FALSE, KNOTS_LOST = 0.80, 0.10, 0.15
+# Lean of a row from square across the wound, degrees: of interrupted stitches, of running ones about
+# their geometric lean 90 - atan(total bite / spacing), and the share of running rows sewn square.
+INTERRUPTED_SD_DEG, RUNNING_SD_DEG, RUNNING_SQUARE_SHARE = 9.0, 12.0, 0.3
+
+
+def recognise(wound: WoundFinding, declared: str | None) -> tuple[Technique, tuple[Notice, ...]]:
+    """The technique, and what the user should know about it.
+
+    A declared name stands (confidence 1); notice `technique_disagrees` where the photo shows
+    otherwise. `unknown` where too few stitches or too little evidence. OptionError for a name that
+    is none of the contract's.
+    """
+    if declared is not None and declared not in TECHNIQUES:
+        raise OptionError(
+            "unknown_technique",
+            f"There is no technique {declared!r}.",
+            "Use one of: " + ", ".join(TECHNIQUES) + ".",
+        )
+    stitches = [s for s in wound.stitches if not s.cut and np.isfinite(s.bites_px).all()]
+    running = running_probability(wound)
+    if declared is None or declared == "unknown":
+        return _recognised(running, len(stitches))
+    return Technique(declared, 1.0, declared=True), _objections(declared, running, stitches)
+
+
+def running_probability(wound: WoundFinding) -> float | None:
+    """Posterior of simple running against simple interrupted, equal priors; None below 3 stitches."""
+    findings = [s for s in wound.stitches if np.isfinite(s.bites_px).all()]
+    if sum(not s.cut for s in findings) < MIN_STITCHES:
+        return None
+    findings = in_order(findings, wound)
+    layout = lay_out_wound(findings, wound, None)
+    interrupted, running = _knot_likelihoods(findings)
+    square, slanted = _lean_likelihoods(findings, layout)
+    interrupted, running = interrupted * square, running * slanted
+    return running / (interrupted + running)
+
+
+def _knot_likelihoods(findings: list[StitchFinding]) -> tuple[float, float]:
+    """Of the knots seen: interrupted (one at every stitch), running (one at each end).
+
+    Where no knot shows at all they are lost in the photo, which says nothing.
+    """
+    interrupted = running = lost = 1.0
+    for i, stitch in enumerate(findings):
+        if stitch.cut:
+            continue
+        knot = stitch.knot_px is not None
+        real = KNOT_SEEN if knot else 1 - KNOT_SEEN
+        none = KNOT_FALSE if knot else 1 - KNOT_FALSE
+        interrupted *= real
+        running *= real if i in (0, len(findings) - 1) else none
+        lost *= none
+    return (
+        (1 - KNOTS_LOST) * interrupted + KNOTS_LOST * lost,
+        (1 - KNOTS_LOST) * running + KNOTS_LOST * lost,
+    )
+
+
+def _lean_likelihoods(findings: list[StitchFinding], layout: Layout) -> tuple[float, float]:
+    """Of the row's mean lean: interrupted, running."""
+    whole = np.array([not s.cut for s in findings])
+    row = layout.row
+    angle = row.angle[whole]
+    lean = 90 - math.degrees(estimates.axial_mean(angle))
+    sd = math.degrees(math.hypot(float(np.sqrt((row.angle_sd[whole] ** 2).sum())) / len(angle), row.axis_sd))
+    gap = float(np.diff(row.crossing[whole]).mean())
+    expected = 90 - math.degrees(math.atan2(float(row.total[whole].mean()), max(gap, 1e-9)))
+    diagonal = 0.5 * (
+        _normal(lean - expected, math.hypot(RUNNING_SD_DEG, sd))
+        + _normal(lean + expected, math.hypot(RUNNING_SD_DEG, sd))
+    )
+    square = _normal(lean, math.hypot(RUNNING_SD_DEG, sd))
+    running = (1 - RUNNING_SQUARE_SHARE) * diagonal + RUNNING_SQUARE_SHARE * square
+    floor = 1 / 180  # a lean that fits neither decides nothing
+    return _normal(lean, math.hypot(INTERRUPTED_SD_DEG, sd)) + 0.05 * floor, running + 0.05 * floor
+
+
+def _normal(x: float, sd: float) -> float:
+    return math.exp(-0.5 * (x / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
+
+
+def _recognised(running: float | None, n: int) -> tuple[Technique, tuple[Notice, ...]]:
+    if running is None:
+        text = f"{_stitches(n)} measured: too few to tell the technique. Choose it yourself."
+        return Technique("unknown", 0.0), (Notice("technique_unknown", text),)
+    name = "simple_running" if running > 0.5 else "simple_interrupted"
+    sure = min(max(running, 1 - running), MAX_CONFIDENCE)
+    if sure >= NAME_FROM:
+        return Technique(name, sure), ()
+    text = "Knots and slants fit both interrupted and running stitches. Choose the technique yourself."
+    return Technique("unknown", 1 - sure), (Notice("technique_unknown", text),)
+
+
+def _objections(declared: str, running: float | None, stitches: list[StitchFinding]) -> tuple[Notice, ...]:
+    """Notices where the photo contradicts a declared technique, or cannot show it."""
+    n = len(stitches)
+    said = declared.replace("_", " ")
+    notices: list[Notice] = []
+    if declared in HIDDEN:
+        text = (
+            f"A {said} suture hides its stitches: their number, spacing and bites cannot be seen in a photo, "
+            "so nothing is graded. Have the closure itself looked at."
+        )
+        notices.append(Notice("technique_hidden", text))
+        if n >= 2:
+            notices.append(_disagrees(f"{_stitches(n)} cross the wound in the photo", said))
+    if running is not None:
+        seen = running if declared == "simple_interrupted" else 1 - running
+        if declared == "simple_interrupted" and seen >= OBJECT_FROM:
+            notices.append(_disagrees("The photo looks like a running suture", said))
+        if declared == "simple_running" and seen >= OBJECT_FROM:
+            notices.append(_disagrees("The photo looks like interrupted stitches, a knot at each", said))
+    if declared == "staples" and n >= MIN_STITCHES and sum(s.knot_px is not None for s in stitches) > 0.7 * n:
+        notices.append(_disagrees("Most stitches in the photo have a knot", said))
+    if declared in PAIRED and n % 2:
+        text = (
+            f"A {said} stitch passes under the wound twice, but {n} passes were found: its spacing and count "
+            "need every pass. Photograph the whole wound, closer."
+        )
+        notices.append(Notice("passes_unpaired", text))
+    return tuple(notices)
+
+
+def _disagrees(seen: str, said: str) -> Notice:
+    return Notice(
+        "technique_disagrees",
+        f"{seen}, but {said} was declared. The declared technique is used: check the choice.",
+    )
+
+
+def _stitches(n: int) -> str:
+    return "1 stitch" if n == 1 else f"{n} stitches"
