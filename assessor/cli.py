@@ -30,7 +30,7 @@ app = typer.Typer(
 
 @app.command()
 def grade(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, or folders of photos.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Photos, or folders of photos.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
     technique: Annotated[
         str | None, typer.Option(help="Declared technique, e.g. simple_interrupted; else it is recognised.")

@@ -14,7 +14,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -129,10 +130,12 @@ def grade_folder(
             else:
                 finish(index, earlier, kept=True)
         tasks = [_Task(photos[index], names[index], options) for index in todo]
-        for at, graded in _grade_all(tasks, jobs):
-            index = todo[at]
-            _store(out, names[index], graded, {"photo": _relative(photos[index], out), "key": key}, options)
-            finish(index, graded.result, kept=False)
+        with closing(_grade_all(tasks, jobs)) as grading:  # closed at once, not when a traceback is dropped
+            for at, graded in grading:
+                index = todo[at]
+                source = {"photo": _relative(photos[index], out), "key": key}
+                _store(out, names[index], graded, source, options)
+                finish(index, graded.result, kept=False)
     finally:
         ordered = [done[index] for index in sorted(done)]
         rows = [r for d in ordered for r in tables.rows(d.result, photo=_relative(d.photo, out), name=d.name)]
@@ -204,13 +207,14 @@ def grade_file(task: _Task) -> _Graded:
         return _Graded(refusal(failure, info or _info(task.photo)).to_json(), None)
 
 
-def _grade_all(tasks: Sequence[_Task], jobs: int | None) -> Iterable[tuple[int, _Graded]]:
+def _grade_all(tasks: Sequence[_Task], jobs: int | None) -> Generator[tuple[int, _Graded], None, None]:
     if len(tasks) == 1:  # a process of its own would cost more than the photo
         yield 0, grade_file(tasks[0])
         return
     jobs = jobs or min(os.cpu_count() or 1, 8)
-    for at, graded in workers.run(grade_file, tasks, jobs=jobs, limit_s=PHOTO_LIMIT_S):
-        yield at, _lost(tasks[at], graded) if isinstance(graded, workers.Lost) else graded
+    with closing(workers.run(grade_file, tasks, jobs=jobs, limit_s=PHOTO_LIMIT_S)) as results:
+        for at, graded in results:
+            yield at, _lost(tasks[at], graded) if isinstance(graded, workers.Lost) else graded
 
 
 def _lost(task: _Task, lost: workers.Lost) -> _Graded:

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -40,7 +40,7 @@ class _Child:
 
 def run(
     function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int, limit_s: float
-) -> Iterator[tuple[int, Result | Lost]]:
+) -> Generator[tuple[int, Result | Lost], None, None]:
     """(index of the task, its result) as they finish, `jobs` at a time, `limit_s` seconds of wall time each.
 
     `function` and the tasks are pickled. Leaving the iterator early (also by Ctrl-C) ends the children.

@@ -1,0 +1,148 @@
+"""`assessor-bench`: what grading a photo costs, measured against decoding the same file in the same run.
+
+Ratios hold on any machine, seconds only on this one. Memory and the cold start are those of a whole
+`assessor grade` process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# The two photos that the targets speak of: a crop of the web, a phone's 12 MP.
+SIZES = ((640, 640), (4000, 3000))
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Medians over the repeats; `grade_s` is from the file to the result, decoding included."""
+
+    photo: str
+    width: int
+    height: int
+    repeats: int
+    decode_s: float
+    grade_s: float
+    overlay_png_s: float
+    grade_per_decode: float
+    process_s: float
+    process_peak_mb: float | None
+
+
+@app.command()
+def main(
+    photos: Annotated[
+        list[Path] | None, typer.Argument(metavar="PHOTO", help="Photos; without any, two are rendered.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Measurements of each step.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of the table.")] = False,
+) -> None:
+    """Time grading of photos against decoding them; report the memory of a whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        costs = [cost(photo, repeats) for photo in photos or rendered(Path(folder))]
+    typer.echo(json.dumps([asdict(c) for c in costs], indent=1) if as_json else table(costs))
+
+
+def rendered(folder: Path, seed: int = 0) -> list[Path]:
+    """A pad in both sizes, as JPEG files of a phone's quality."""
+    import cv2
+    import numpy as np
+
+    from assessor.render.scene import render_photo
+
+    paths = []
+    for width, height in SIZES:
+        pad = render_photo(np.random.default_rng(seed), width, height, kit="silicone", wounds=1)
+        path = folder / f"pad-{width}x{height}.jpg"
+        cv2.imwrite(str(path), pad.bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        paths.append(path)
+    return paths
+
+
+def cost(photo: Path, repeats: int) -> Cost:
+    """Measure one photo; AssessorError where it cannot be graded."""
+    from assessor.photo.grade import grade_photo
+    from assessor.photo.intake import load_photo
+    from assessor.report.overlay import overlay_png
+
+    first = grade_photo(photo)  # warm: imports, the network's weights
+    bgr = load_photo(photo).bgr
+    decode_s, grade_s, overlay_s = _medians(
+        (lambda: load_photo(photo), lambda: grade_photo(photo), lambda: overlay_png(bgr, first)), repeats
+    )
+    process_s, peak_mb = whole_process(photo)
+    return Cost(
+        photo=photo.name,
+        width=first.image.width,
+        height=first.image.height,
+        repeats=repeats,
+        decode_s=decode_s,
+        grade_s=grade_s,
+        overlay_png_s=overlay_s,
+        grade_per_decode=grade_s / decode_s,
+        process_s=process_s,
+        process_peak_mb=peak_mb,
+    )
+
+
+def _medians(steps: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Steps take turns, so that a busy moment of the machine falls on all of them."""
+    spent: list[list[float]] = [[] for _ in steps]
+    for _ in range(repeats):
+        for step, seconds in zip(steps, spent, strict=True):
+            start = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - start)
+    return [statistics.median(seconds) for seconds in spent]
+
+
+def whole_process(photo: Path) -> tuple[float, float | None]:
+    """Wall seconds and peak resident MB of `assessor grade PHOTO` from a cold start (None on Windows)."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [
+            sys.executable,
+            "-c",
+            "from assessor.cli import app; app()",
+            "grade",
+            str(photo),
+            "--out",
+            out,
+        ]
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        if not hasattr(os, "wait4"):
+            process.wait()
+            return time.perf_counter() - start, None
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"assessor grade {photo} ended with exit code {process.returncode}")
+    # ru_maxrss counts kB on Linux, bytes on macOS (getrusage(2)).
+    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def table(costs: Sequence[Cost]) -> str:
+    head = ("photo", "decode s", "grade s", "grade/decode", "overlay s", "process s", "peak MB")
+    lines = [head]
+    for c in costs:
+        peak = "-" if c.process_peak_mb is None else f"{c.process_peak_mb:.0f}"
+        times = (c.decode_s, c.grade_s, c.overlay_png_s, c.process_s)
+        decode, grade, overlay, process = (f"{seconds:.3f}" for seconds in times)
+        size = f"{c.photo} ({c.width}x{c.height})"
+        lines.append((size, decode, grade, f"{c.grade_per_decode:.1f}", overlay, process, peak))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
