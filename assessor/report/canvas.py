@@ -31,8 +31,19 @@ INK: Colour = (24, 26, 30)
 PLATE_ALPHA = 200  # of 255: what lies below still shows
 
 _SHIFT = 4  # fractional bits of cv2's drawing coordinates: 1/16 px
-# The font inside Pillow holds Latin only; what it lacks is spelled, never a box.
-_SPELLING = str.maketrans({"–": "-", "—": "-", "−": "-", "×": "x", "≥": ">=", "≤": "<=", "’": "'", "→": "->"})
+# Pillow's own font holds Latin only; what it lacks is spelled, never a box.
+_SPELLING = {
+    "–": "-",
+    "—": "-",
+    "−": "-",
+    "×": "x",
+    "≥": ">=",
+    "≤": "<=",
+    "’": "'",
+    "→": "->",
+    "µ": "u",
+    "μ": "u",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,15 @@ class Box:
 
 
 def spelled(text: str) -> str:
-    """The text with only characters that the font can draw."""
-    return "".join(c if ord(c) < 0x180 or c == "…" else "?" for c in text.translate(_SPELLING))
+    """The text with only characters that the font can draw; "?" for those nobody can spell."""
+    return "".join(c if _has(c) else _SPELLING.get(c, "?") for c in text)
+
+
+@lru_cache(maxsize=1024)
+def _has(character: str) -> bool:
+    face = font(20)
+    missing, mask = face.getmask("\uffff"), face.getmask(character)  # U+FFFF is in no font
+    return (mask.size, bytes(mask)) != (missing.size, bytes(missing))
 
 
 @lru_cache(maxsize=32)
