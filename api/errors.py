@@ -27,8 +27,9 @@ MEDIA_TYPE = "application/problem+json"
 # The assessor's errors are 422 (understood, but cannot be graded) except where HTTP has a better word.
 STATUS_OF_CODE: dict[str, int] = {
     "file_too_large": 413,
-    "too_many_pixels": 413,
-    "unsupported_format": 415,
+    "image_too_large": 413,
+    "out_of_memory": 413,
+    "format_unsupported": 415,
     "not_an_image": 415,
 }
 
@@ -160,6 +161,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unforeseen)
+    plain_openapi = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        # FastAPI would describe a response model as application/json only.
+        document = plain_openapi()
+        document["components"]["schemas"]["ProblemDocument"] = ProblemDocument.model_json_schema()
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -148,20 +148,18 @@ function pin(i, side) {
 /** The photo around `[x, y]` at `zoom` CSS pixels a photo pixel, a cross on the middle. */
 function paint(canvas, source, image, [x, y], zoom) {
   const ratio = window.devicePixelRatio || 1;
-  const side = CLOSE_UP_PX * ratio;
-  if (canvas.width !== Math.round(side)) canvas.width = canvas.height = Math.round(side);
+  const side = Math.round(CLOSE_UP_PX * ratio);
+  canvas.width = canvas.height = side; // also wipes it
   const context = canvas.getContext("2d");
-  context.fillStyle = "#888";
-  context.fillRect(0, 0, side, side);
   // The source may be smaller than the photo (the overlay, where the browser cannot show a HEIC).
   const f = source.naturalWidth / image.width;
-  const window_px = (CLOSE_UP_PX / zoom) * f;
+  const span = (CLOSE_UP_PX / zoom) * f;
   context.drawImage(
     source,
-    (x + 0.5) * f - window_px / 2,
-    (y + 0.5) * f - window_px / 2,
-    window_px,
-    window_px,
+    (x + 0.5) * f - span / 2,
+    (y + 0.5) * f - span / 2,
+    span,
+    span,
     0,
     0,
     side,

@@ -8,7 +8,10 @@ import { el, svg } from "./dom.js";
  */
 export function picture(assessment, overlay, onPick) {
   const { width, height } = assessment.image;
-  const halo = svg("line", { class: "halo", visibility: "hidden" });
+  const hole = svg("line", { stroke: "black", "stroke-linecap": "round" });
+  const all = { x: -0.5, y: -0.5, width, height };
+  const mask = svg("mask", { id: "all-but-one", maskUnits: "userSpaceOnUse", ...all }, svg("rect", { ...all, fill: "white" }), hole);
+  const dim = svg("rect", { ...all, class: "dim", mask: "url(#all-but-one)", visibility: "hidden" });
   const stitches = assessment.wounds.flatMap((wound, w) => wound.stitches.map((stitch, s) => ({ stitch, w, s })));
   const length = median(stitches.map(({ stitch }) => distance(...stitch.bites))) || width / 10;
   // Wide enough for a finger, but not over the neighbours.
@@ -27,8 +30,8 @@ export function picture(assessment, overlay, onPick) {
       else onPick(null, null);
     },
   });
-  layer.append(halo);
-  halo.setAttribute("stroke-width", length * 0.35);
+  layer.append(mask, dim);
+  hole.setAttribute("stroke-width", length * 0.6);
 
   const image = el("img", { src: overlay, alt: altText(assessment), width, height });
   const frame = el("div", { class: "frame" }, image, layer);
@@ -49,10 +52,10 @@ export function picture(assessment, overlay, onPick) {
     image,
     select(w, s) {
       const chosen = stitches.find((item) => item.w === w && item.s === s);
-      halo.setAttribute("visibility", chosen ? "visible" : "hidden");
+      dim.setAttribute("visibility", chosen ? "visible" : "hidden");
       if (!chosen) return;
       const [[x1, y1], [x2, y2]] = chosen.stitch.bites;
-      for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) halo.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) hole.setAttribute(name, value);
     },
   };
 }

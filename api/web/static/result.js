@@ -76,15 +76,12 @@ function score(wound, count) {
     return el("p", { class: "score quiet" }, `No score: too little of the rubric could be measured. ${facts.join(", ")}.`);
   }
   const { points: got, of, coverage, rubric, rubric_version: version } = wound.score;
+  const measurable = `${Math.round(coverage * 100)} % of the rubric “${plain(rubric)}” (${version}) could be measured`;
   return el(
-    "p",
+    "div",
     { class: "score" },
-    el("span", { class: "score-points" }, `${points(got)} of ${points(of)} points`),
-    el(
-      "span",
-      { class: "quiet" },
-      ` ${facts.join(", ")}. Rubric ${rubric} ${version}; ${Math.round(coverage * 100)} % of it could be measured.`,
-    ),
+    el("p", { class: "score-points" }, `${points(got)} of ${points(of)} points`),
+    el("p", { class: "quiet" }, `${facts.join(", ")}. ${measurable}.`),
   );
 }
 
@@ -140,9 +137,9 @@ function woundSection(wound, w, count, rows, pick) {
   return el(
     "section",
     { class: "panel", "aria-label": count > 1 ? `Wound ${w + 1}` : "Measures" },
-    el("h2", {}, `${title}stitch by stitch`),
+    el("h2", {}, title ? `${title}stitch by stitch` : "Stitch by stitch"),
     stitchTable(wound, w, rows, pick),
-    el("h2", {}, `${title}against the rubric`),
+    el("h2", {}, title ? `${title}against the rubric` : "Against the rubric"),
     metricTable(wound.metrics),
     el("p", { class: "quiet" }, "± is one standard deviation: two times out of three the true value lies within it."),
   );
@@ -151,7 +148,7 @@ function woundSection(wound, w, count, rows, pick) {
 function stitchTable(wound, w, rows, pick) {
   if (!wound.stitches.length) return el("p", {}, "No stitches were found along this incision.");
   const unit = wound.stitches.some((stitch) => stitch.length_mm !== null) ? "mm" : "px";
-  const head = ["No.", `Left, ${unit}`, `Right, ${unit}`, `Length, ${unit}`, "Angle, °"];
+  const head = [["No."], ["Left", unit], ["Right", unit], ["Length", unit], ["Angle", "°"]];
   const marked = new Set(wound.hints.flatMap((hint) => hint.stitches));
   const body = wound.stitches.map((stitch, s) => {
     const button = el(
@@ -188,7 +185,7 @@ function stitchTable(wound, w, rows, pick) {
         "table",
         { class: "stitches" },
         el("caption", { class: "visually-hidden" }, "Every stitch with its measures and their uncertainty"),
-        el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text)))),
+        el("thead", {}, el("tr", {}, ...head.map(([text, u]) => el("th", { scope: "col" }, text, u ? el("small", {}, ` ${u}`) : null)))),
         el("tbody", {}, ...body),
       ),
     ),
@@ -206,13 +203,14 @@ function metricTable(metrics) {
   const body = applicable.map((key) => {
     const metric = metrics[key];
     const pixels = key.endsWith("_mm") ? metrics[key.replace(/_mm$/, "_px")] : null;
-    const source = metric.target ? `${metric.target.source} (${EVIDENCE[metric.target.evidence] ?? metric.target.evidence})` : null;
+    const { target } = metric;
+    const source = target ? `${target.source} (evidence: ${EVIDENCE[target.evidence] ?? target.evidence})` : null;
+    const aim = target ? el("small", { class: "aim", title: source }, `target ${targetText(key, metric)}`) : null;
     return el(
       "tr",
       { class: metric.value === null ? "unmeasured" : null },
-      el("th", { scope: "row" }, metricName(key)),
+      el("th", { scope: "row" }, metricName(key), aim),
       el("td", {}, metricValue(key, metric, pixels)),
-      el("td", {}, metric.target ? el("span", { title: source }, targetText(key, metric)) : "–"),
       el("td", {}, points(metric.points)),
     );
   });
@@ -227,7 +225,7 @@ function metricTable(metrics) {
         "table",
         { class: "metrics" },
         el("caption", { class: "visually-hidden" }, "Measures of the whole row against what the rubric asks"),
-        el("thead", {}, el("tr", {}, ...["Measure", "Yours", "Target", "Points"].map((text) => el("th", { scope: "col" }, text)))),
+        el("thead", {}, el("tr", {}, ...["Measure and target", "Yours", "Points"].map((text) => el("th", { scope: "col" }, text)))),
         el("tbody", {}, ...body),
       ),
     ),

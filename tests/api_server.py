@@ -1,0 +1,47 @@
+"""A real uvicorn server on a free port, for the tests of the service."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import uvicorn
+from api_doubles import grade as double
+
+from api.main import create_app
+from api.serve import server_config
+from api.settings import Settings
+from api.workers import Job
+
+
+@contextlib.contextmanager
+def running(grade: Job = double, *, single_user: bool = False, **settings: float) -> Iterator[httpx.Client]:
+    """A client of a server that runs `grade`; its base_url has the port."""
+    chosen = Settings(**{"workers": 1, "max_upload_mb": 1, **settings})  # type: ignore[arg-type]
+    app = create_app(chosen, single_user=single_user, grade=grade)
+    config = server_config(app, chosen)
+    config.port = 0
+    config.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            client.headers["accept"] = "application/json"
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive(), "the server did not stop"
+
+
+def port_of(client: httpx.Client) -> int:
+    assert client.base_url.port is not None
+    return client.base_url.port
