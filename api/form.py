@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from api.errors import ServiceError
-from assessor.errors import OptionError
+from assessor.errors import RubricError
 from assessor.options import GradeOptions, parse_points
 from assessor.results import TECHNIQUES
 from assessor.rubric import rubric_names
@@ -36,8 +36,8 @@ class Upload:
 async def read_upload(request: Request) -> Upload:
     """The upload of a multipart request.
 
-    ServiceError not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; OptionError
-    where a value makes no sense; ServiceError of the limits while the body streams in.
+    ServiceError not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; the
+    assessor's OptionError or RubricError where a value makes no sense; those of the limits meanwhile.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise ServiceError(
@@ -79,14 +79,16 @@ async def _upload(items: list[tuple[str, UploadFile | str]]) -> Upload:
         elif value.strip():  # an empty field of a browser's form was not filled in
             values[name] = value.strip()
     if file is None:
-        raise ServiceError("no_file", "There is no photo in the form", "Send the photo as the field `file`.")
+        raise ServiceError(
+            "no_file", "There is no whole photo in the form", "Send the photo as the field `file`."
+        )
     options = parse_options(values)
     name = (file.filename or "photo").replace("\\", "/").rsplit("/", 1)[-1]
     return Upload(await file.read(), name[-NAME_LENGTH:] or "photo", options)
 
 
 def parse_options(values: dict[str, str]) -> GradeOptions:
-    """Texts of a form -> GradeOptions; ServiceError bad_number, OptionError for the rest."""
+    """Texts of a form -> GradeOptions; ServiceError bad_number, RubricError, OptionError for the rest."""
     parsed: dict[str, Any] = dict(values)
     for name in NUMBERS:
         if name in values:
@@ -95,8 +97,8 @@ def parse_options(values: dict[str, str]) -> GradeOptions:
         parsed["points"] = parse_points(values["points"])
     if "rubric" in values and values["rubric"] not in rubric_names():
         # Also keeps a client from naming a file of the server: the library takes paths here.
-        raise OptionError(
-            "unknown_rubric",
+        raise RubricError(
+            "rubric_unknown",
             f"There is no rubric {values['rubric'][:80]!r}.",
             "Use one of: " + ", ".join(rubric_names()) + ".",
         )

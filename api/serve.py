@@ -7,6 +7,7 @@ import ipaddress
 import socket
 
 import uvicorn
+from pydantic import ValidationError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.main import create_app
@@ -23,9 +24,9 @@ HEADER_TIMEOUT_S = 15.0
 def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) -> None:
     """Run until interrupted; prints the address to open.
 
-    OptionError not_local (single user, but a host that others reach) or port_taken.
+    OptionError not_local (single user, but a host that others reach), port_taken or bad_setting.
     """
-    settings = default_settings()
+    settings = _settings()
     if single_user and not _is_loopback(host):
         raise OptionError(
             "not_local",
@@ -94,6 +95,18 @@ class PromptProtocol(H11Protocol):
         self._header_timer = None
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
+
+
+def _settings() -> Settings:
+    try:
+        return default_settings()
+    except ValidationError as exc:
+        wrong = [f"ASSESSOR_{str(e['loc'][0]).upper()}: {e['msg']}" for e in exc.errors()]
+        raise OptionError(
+            "bad_setting",
+            "A setting cannot be used. " + "; ".join(wrong) + ".",
+            "Correct the environment variable, or leave it away for its default.",
+        ) from exc
 
 
 def _is_loopback(host: str) -> bool:

@@ -32,14 +32,14 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def grade(request: GradeRequest) -> GradeReply:
-    """Obey the photo's first word: hang, die, hog, break, refuse, or else be graded."""
+    """Obey the photo's first word: hang, die, hog (GiB), break, refuse, or else be graded."""
     match request.photo.split(b" ", 1)[0]:
         case b"hang":
             time.sleep(3600)
         case b"die":
             os.kill(os.getpid(), signal.SIGKILL)
         case b"hog":
-            bytearray(3 << 30)  # zeros: address space, hardly any memory
+            bytes(int(request.photo.split()[1]) << 30)  # zeros: address space, hardly any memory
         case b"break":
             raise RuntimeError(f"secret {request.name}")
         case b"refuse":

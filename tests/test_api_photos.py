@@ -100,7 +100,7 @@ def test_options_reach_the_grading(
         ({"ruler_mm": "0"}, "bad_ruler_mm"),
         ({"points": "1,2,3"}, "bad_points"),
         ({"technique": "crochet"}, "unknown_technique"),
-        ({"rubric": "../../etc/passwd"}, "unknown_rubric"),
+        ({"rubric": "../../etc/passwd"}, "rubric_unknown"),
         ({"suture_size": "4"}, "ok"),
         ({"suture_size": "four"}, "bad_suture_size"),
         ({"mm_per_px": "0,05"}, "ok"),

@@ -22,7 +22,7 @@ PHOTOS = "/api/v1/photos"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with running(worker_timeout_s=1.5) as client:
+    with running(worker_timeout_s=3) as client:
         yield client
 
 
@@ -35,7 +35,7 @@ def post(client: httpx.Client, photo: bytes) -> httpx.Response:
     [
         (b"die", 500, "grading_died"),
         (b"hang", 504, "grading_timeout"),
-        (b"hog", 500, "grading_out_of_memory"),
+        (b"hog 6", 500, "grading_out_of_memory"),
         (b"break", 500, "internal_error"),
         (b"refuse", 415, "not_an_image"),
     ],
@@ -75,7 +75,7 @@ def test_the_log_says_where_it_broke_but_no_name(
 @pytest.mark.parametrize(("memory_mb", "status"), [(2048, 500), (8192, 200)])
 def test_memory_is_limited_to_what_the_setting_says(memory_mb: int, status: int) -> None:
     with running(worker_memory_mb=memory_mb) as client:
-        assert post(client, b"hog").status_code == status
+        assert post(client, b"hog 3").status_code == status
 
 
 SERVE = "from api.serve import serve; serve(port=0, single_user=True)"

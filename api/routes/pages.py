@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from api.routes.photos import JSON, grade
 from assessor import __version__
 from assessor.results import TECHNIQUES
-from assessor.rubric import rubric_names
+from assessor.rubric import load_rubric, rubric_names
 
 # USP, finest first: what practice kits come with.
 SUTURE_SIZES = ("11-0", "10-0", "9-0", "8-0", "7-0", "6-0", "5-0", "4-0", "3-0", "2-0", "0", "1", "2")
@@ -28,10 +28,13 @@ _templates = Environment(loader=PackageLoader("api", "web/templates"), autoescap
 @router.get("/", response_class=HTMLResponse)
 async def page(request: Request) -> HTMLResponse:
     settings = request.app.state.settings
+    rubrics = [load_rubric(name) for name in rubric_names()]
     html = _templates.get_template("index.html").render(
         version=__version__,
         techniques=[name for name in TECHNIQUES if name != "unknown"],
-        rubrics=rubric_names(),
+        rubrics=rubrics,
+        # Each rubric's first word for its kit: the others mean the same.
+        kits=sorted({rubric.kits[0] for rubric in rubrics if rubric.kits}),
         suture_sizes=SUTURE_SIZES,
         max_upload_mb=settings.max_upload_mb,
     )
