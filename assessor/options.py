@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from assessor.errors import OptionError
 from assessor.results import TECHNIQUES
 
+if TYPE_CHECKING:
+    from assessor.photo.scale import ScaleOptions
+
 TwoPoints = tuple[float, float, float, float, float]
 
-# USP sizes: 11-0 (finest) ... 2-0, 1-0 or 0, then 1 ... 7 (thickest).
+# USP sizes: 12-0 (finest) ... 1-0 or 0, then 1 ... 7 (thickest).
 _USP = re.compile(r"(?:1[0-2]|[1-9])-0|[0-7]")
 
 
@@ -46,39 +49,26 @@ class GradeOptions:
                 f"{self.suture_size!r} is not a USP suture size.",
                 "Write it as on the packet: 4-0, 10-0, 0 or 1.",
             )
-        for name in ("mm_per_px", "grid_mm", "ruler_mm"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise OptionError(
-                    f"bad_{name}", f"{name} must be a length above 0, not {value}.", "Give it in millimetres."
-                )
-        if self.points is not None:
-            _check_points(self.points)
+        if any(v is not None for v in (self.mm_per_px, self.grid_mm, self.ruler_mm, self.points)):
+            self.scale_options()
+
+    def scale_options(self) -> ScaleOptions:
+        """What of it concerns the scale; OptionError where that makes no sense."""
+        from assessor.photo.scale import ScaleOptions  # imports OpenCV: only where a scale is asked for
+
+        return ScaleOptions(
+            mm_per_px=self.mm_per_px, grid_mm=self.grid_mm, ruler_mm=self.ruler_mm, points=self.points
+        )
 
 
 def parse_points(text: str) -> TwoPoints:
     """ "x,y,x,y,mm" as five numbers; OptionError where it is something else."""
     try:
-        numbers = tuple(float(part) for part in text.split(","))
+        x0, y0, x1, y1, mm = (float(part) for part in text.split(","))
     except ValueError:
-        numbers = ()
-    if len(numbers) != 5:
-        raise _bad_points(f"{text!r} is not five numbers.")
-    x0, y0, x1, y1, mm = numbers
-    _check_points((x0, y0, x1, y1, mm))
+        raise OptionError(
+            "bad_points",
+            f"{text!r} is not five numbers.",
+            "Give x,y,x,y,mm: two pixels of the photo and their distance in mm.",
+        ) from None
     return x0, y0, x1, y1, mm
-
-
-def _check_points(points: TwoPoints) -> None:
-    if len(points) != 5 or not all(math.isfinite(v) for v in points):
-        raise _bad_points("The two points must be five finite numbers.")
-    if points[4] <= 0:
-        raise _bad_points("The distance between the two points must be above 0 mm.")
-    if math.dist(points[:2], points[2:4]) < 1.0:
-        raise _bad_points("The two points are the same pixel.")
-
-
-def _bad_points(text: str) -> OptionError:
-    return OptionError(
-        "bad_points", text, "Give x,y,x,y,mm: two pixels of the photo and their distance in mm."
-    )

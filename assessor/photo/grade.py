@@ -12,7 +12,7 @@ from assessor.photo.intake import Photo, load_photo
 from assessor.photo.measure import measure
 from assessor.photo.perception import find_wounds
 from assessor.photo.quality import check
-from assessor.photo.scale import ScaleOptions, find_scale
+from assessor.photo.scale import find_scale
 from assessor.photo.technique import recognise
 from assessor.results import (
     Failure,
@@ -53,7 +53,7 @@ def assess(photo: Photo, options: GradeOptions | None = None) -> PhotoAssessment
     """
     options = options or GradeOptions()
     findings = find_wounds(photo.bgr)
-    scale, scale_notices = find_scale(photo.bgr, findings, _scale_options(options))
+    scale, scale_notices = find_scale(photo.bgr, findings, options.scale_options())
     quality_notices = check(photo.bgr, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]
@@ -105,15 +105,6 @@ def _grade_wound(
         hints=hints(stitches, metrics, rubric, technique),
     )
     return wound, notices
-
-
-def _scale_options(options: GradeOptions) -> ScaleOptions:
-    return ScaleOptions(
-        mm_per_px=options.mm_per_px,
-        grid_mm=options.grid_mm,
-        ruler_mm=options.ruler_mm,
-        points=options.points,
-    )
 
 
 def _distinct(notices: Iterable[Notice]) -> tuple[Notice, ...]:
