@@ -1,0 +1,128 @@
+"""A wound's course as a smooth curve, its arc-length frame, and the strip of photo along it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A polyline (n, 2) in pixels, dense enough to be read as a smooth curve."""
+
+    points: Points
+
+    @property
+    def arc(self) -> Points:
+        """Arc length at each point (n,)."""
+        return np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(self.points, axis=0), axis=1))))
+
+    @property
+    def length(self) -> float:
+        return float(self.arc[-1])
+
+    def resampled(self, n: int) -> Curve:
+        s = np.linspace(0, self.length, n)
+        return Curve(self.at(s, np.zeros(n)))
+
+    def at(self, along: Points, across: Points) -> Points:
+        """Positions (..., 2) at arc length `along` (straight beyond the ends) and signed offset `across`
+        (positive: right of the course, y down)."""
+        arc, p = self.arc, self.points
+        t = np.gradient(p, arc, axis=0)
+        t /= np.linalg.norm(t, axis=1, keepdims=True)
+        inside = np.clip(along, 0, arc[-1])
+        base = np.stack([np.interp(inside, arc, p[:, k]) for k in (0, 1)], -1)
+        tangent = np.stack([np.interp(inside, arc, t[:, k]) for k in (0, 1)], -1)
+        tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
+        normal = np.stack([-tangent[..., 1], tangent[..., 0]], -1)
+        result: Points = base + (along - inside)[..., None] * tangent + across[..., None] * normal
+        return result
+
+    def distance(self, points: Points) -> Points:
+        """Distance of each point (m, 2) to the polyline (m,)."""
+        a, d = self.points[:-1], np.diff(self.points, axis=0)
+        r = points[:, None] - a[None]
+        t = np.clip((r * d).sum(2) / np.maximum((d * d).sum(1), 1e-12), 0, 1)
+        result: Points = np.linalg.norm(r - t[..., None] * d, axis=2).min(1)
+        return result
+
+
+def fit_curve(points: Points, weight: Points) -> Curve | None:
+    """A cubic through weighted points (n, 2), as a function of the position on their long axis.
+
+    None where the points have no clear long axis.
+    """
+    mean = np.average(points, axis=0, weights=weight)
+    d = points - mean
+    _, value, axes = np.linalg.svd(d * np.sqrt(weight / weight.sum())[:, None], full_matrices=False)
+    if len(value) < 2 or value[0] < 2.0 * value[1] or value[0] < 1e-6:
+        return None
+    axis = axes[0] if axes[0][np.argmax(np.abs(axes[0]))] > 0 else -axes[0]
+    normal = np.array([-axis[1], axis[0]])
+    s, v = d @ axis, d @ normal
+    low, high = np.quantile(s, [0.005, 0.995])
+    reach = max(high - low, 1e-6)
+    degree = 3 if value[0] > 5 * value[1] or len(points) > 60 else 2
+    x = 2 * (s - low) / reach - 1
+    # a weak ridge on the bending terms keeps short, noisy pieces straight
+    basis = np.polynomial.legendre.legvander(x, degree)
+    w = weight / weight.mean()
+    ridge = np.diag([0, 0, *([0.02 * len(points)] * (degree - 1))])
+    coefficients = np.linalg.solve(basis.T @ (basis * w[:, None]) + ridge, basis.T @ (w * v))
+    grid = np.linspace(-1, 1, 48)
+    course = np.polynomial.legendre.legval(grid, coefficients)
+    along = low + (grid + 1) / 2 * reach
+    return Curve(mean + along[:, None] * axis + course[:, None] * normal)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The photo along a curve, straightened: `bgr` (h, w, 3); `zoom` strip pixels a photo pixel."""
+
+    bgr: NDArray[np.uint8]
+    curve: Curve
+    zoom: float
+    start_px: float  # arc length of the strip's left edge, photo pixels
+    covered: NDArray[np.bool_]  # (h, w): inside the photo
+
+    def to_photo(self, points: Points) -> Points:
+        """Strip pixels (..., 2) -> photo pixels."""
+        along = self.start_px + points[..., 0] / self.zoom
+        across = (points[..., 1] - (self.bgr.shape[0] - 1) / 2) / self.zoom
+        return self.curve.at(along, across)
+
+
+def cut_strip(
+    bgr: NDArray[np.uint8], curve: Curve, zoom: float, height: int, margin_px: float, max_width: int
+) -> Strip:
+    """Sample the strip `height` pixels high along `curve`, `margin_px` photo pixels beyond its ends."""
+    width = int(np.ceil((curve.length + 2 * margin_px) * zoom / 32) * 32)
+    width = min(max(width, 64), max_width)
+    start = curve.length / 2 - width / zoom / 2
+    x = start + np.arange(width) / zoom
+    y = (np.arange(height) - (height - 1) / 2) / zoom
+    grid_x, grid_y = np.meshgrid(x, y)
+    where = curve.at(grid_x, grid_y)
+    h, w = bgr.shape[:2]
+    covered = (where[..., 0] > -0.5) & (where[..., 0] < w - 0.5) & (where[..., 1] > -0.5) & (where[..., 1] < h - 0.5)
+    x0, y0 = np.maximum(np.floor(where.min((0, 1))).astype(int) - 4, 0)
+    x1, y1 = np.minimum(np.ceil(where.max((0, 1))).astype(int) + 5, (w, h))
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return Strip(np.full((height, width, 3), 128, np.uint8), curve, zoom, start, covered & False)
+    part = bgr[y0:y1, x0:x1]
+    shrink = max(1, int(1 / zoom + 0.35))
+    if shrink > 1:  # average first, or fine detail would alias
+        part = np.asarray(
+            cv2.resize(part, (max(1, part.shape[1] // shrink), max(1, part.shape[0] // shrink)), interpolation=cv2.INTER_AREA)
+        )
+    fx, fy = part.shape[1] / (x1 - x0), part.shape[0] / (y1 - y0)
+    map_x = ((where[..., 0] - x0 + 0.5) * fx - 0.5).astype(np.float32)
+    map_y = ((where[..., 1] - y0 + 0.5) * fy - 0.5).astype(np.float32)
+    out = cv2.remap(part, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return Strip(np.asarray(out, np.uint8), curve, zoom, start, covered)

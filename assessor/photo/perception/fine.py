@@ -1,0 +1,174 @@
+"""The close look: stitches and the incision on a straightened strip, every stitch about the same size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from assessor.photo.perception.networks import Array, half_to_full, run, sigmoid
+
+STITCH_PX = 48.0  # length of a stitch in the strip
+STRIP_HEIGHT_PX = 128
+_OFFSET_UNIT = 12.0  # as trained: offsets in half-resolution cells / 12
+_PEAK = 0.25  # a middle's probability from which it is a candidate
+_INCISION = 0.4
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class StripStitch:
+    """A candidate in strip pixels: `bites` (2, 2), [0] the upper one."""
+
+    bites: Points
+    probability: float
+    spread_px: tuple[float, float]  # how far the cues for each bite lie apart
+    knot: Points | None
+    knot_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class StripReading:
+    """What the strip shows: candidates left to right, the incision's course as (n, 2) or empty."""
+
+    stitches: list[StripStitch]
+    incision: Points
+    incision_probability: float
+
+
+def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReading:
+    """Run the fine network on a strip (h, w, 3) and decode its maps."""
+    maps = run("fine", bgr)
+    inside = covered[::2, ::2]
+    incision, middle = sigmoid(maps[0]) * inside, sigmoid(maps[3]) * inside
+    bites, knots = sigmoid(maps[4:6]), sigmoid(maps[6]) * inside
+    stitches = []
+    for y, x in _peaks(middle, _PEAK, 1):
+        offsets = _around(maps[7:11], middle, y, x) * _OFFSET_UNIT
+        ends, spread = [], []
+        for k in (0, 1):
+            guess = np.array([x + offsets[2 * k], y + offsets[2 * k + 1]])
+            seen = _settle(bites[k], guess)
+            ends.append(seen)
+            spread.append(float(np.linalg.norm(seen - guess)) * 2)
+        knot, sure = _knot_of(knots, np.array(ends))
+        stitches.append(
+            StripStitch(
+                half_to_full(np.array(ends)),
+                float(middle[y, x]),
+                (spread[0], spread[1]),
+                None if knot is None else half_to_full(knot),
+                sure,
+            )
+        )
+    stitches.sort(key=lambda s: s.bites[:, 0].mean())
+    course, sure = _incision(incision)
+    return StripReading(stitches, course, sure)
+
+
+def _peaks(heat: Array, least: float, radius: int) -> list[tuple[int, int]]:
+    size = 2 * radius + 1
+    top = cv2.dilate(heat, np.ones((size, size), np.uint8))
+    y, x = np.nonzero((heat >= top) & (heat > least))
+    return list(zip(y.tolist(), x.tolist(), strict=True))
+
+
+def _around(values: Array, weight: Array, y: int, x: int) -> Points:
+    """The offsets at a peak, averaged over its nearest cells so that each votes for the same two bites."""
+    h, w = weight.shape
+    total, sum_weight = np.zeros(4), 0.0
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            if 0 <= y + dy < h and 0 <= x + dx < w:
+                g = float(weight[y + dy, x + dx])
+                shift = np.array([dx, dy, dx, dy]) / _OFFSET_UNIT
+                total += g * (values[:, y + dy, x + dx] + shift)
+                sum_weight += g
+    result: Points = total / sum_weight
+    return result
+
+
+def _settle(heat: Array, guess: Points, reach: int = 4) -> Points:
+    """Move a guessed bite to the centre of the bite heat around it, as far as there is any."""
+    h, w = heat.shape
+    x, y = guess
+    x0, x1 = max(0, round(x) - reach), min(w, round(x) + reach + 1)
+    y0, y1 = max(0, round(y) - reach), min(h, round(y) + reach + 1)
+    if x0 >= x1 or y0 >= y1:
+        return guess
+    gy, gx = np.mgrid[y0:y1, x0:x1]
+    near = np.exp(-((gx - x) ** 2 + (gy - y) ** 2) / (2 * 1.8**2))
+    weight = heat[y0:y1, x0:x1].astype(float) * near
+    iy, ix = np.unravel_index(int(weight.argmax()), weight.shape)
+    if weight[iy, ix] < 0.05:
+        return guess
+    close = (np.abs(gx - gx[iy, ix]) <= 2) & (np.abs(gy - gy[iy, ix]) <= 2)
+    weight = heat[y0:y1, x0:x1] ** 2 * close + 1e-9
+    seen = np.array([(weight * gx).sum(), (weight * gy).sum()]) / weight.sum()
+    trust = min(1.0, 1.5 * float(heat[y0 + iy, x0 + ix]))
+    result: Points = guess + trust * (seen - guess)
+    return result
+
+
+def _knot_of(heat: Array, ends: Points) -> tuple[Points | None, float]:
+    """The strongest knot on or near the thread between two bites (half-resolution cells)."""
+    chord = ends[1] - ends[0]
+    best, at = 0.3, None
+    h, w = heat.shape
+    for t in np.linspace(-0.15, 1.15, 40):
+        for across in (-2.0, 0.0, 2.0):
+            normal = np.array([-chord[1], chord[0]]) / max(float(np.linalg.norm(chord)), 1e-6)
+            p = ends[0] + t * chord + across * normal
+            x, y = round(float(p[0])), round(float(p[1]))
+            if 0 <= x < w and 0 <= y < h and heat[y, x] > best:
+                best, at = float(heat[y, x]), (x, y)
+    if at is None:
+        return None, 0.0
+    x, y = at
+    y0, y1, x0, x1 = max(0, y - 2), min(h, y + 3), max(0, x - 2), min(w, x + 3)
+    weight = heat[y0:y1, x0:x1].astype(float) ** 2
+    gy, gx = np.mgrid[y0:y1, x0:x1]
+    return np.array([(weight * gx).sum(), (weight * gy).sum()]) / weight.sum(), best
+
+
+def _incision(heat: Array) -> tuple[Points, float]:
+    """The incision's course: the best path from left to right, kept where it is seen."""
+    h, w = heat.shape
+    cost = -np.log(np.clip(heat, 0.02, 1)).astype(np.float64)
+    total = np.full((h, w), np.inf)
+    back = np.zeros((h, w), np.int64)
+    total[:, 0] = cost[:, 0]
+    steps = (-2, -1, 0, 1, 2)
+    for x in range(1, w):
+        choice = np.full((len(steps), h), np.inf)
+        for k, s in enumerate(steps):
+            before = total[:, x - 1] + 0.25 * abs(s)
+            if s < 0:
+                choice[k, :s] = before[-s:]
+            elif s > 0:
+                choice[k, s:] = before[:-s]
+            else:
+                choice[k] = before
+        best = choice.argmin(0)
+        total[:, x] = choice[best, np.arange(h)] + cost[:, x]
+        back[:, x] = np.arange(h) - np.array(steps)[best]
+    rows = np.zeros(w, np.int64)
+    rows[-1] = int(total[:, -1].argmin())
+    for x in range(w - 1, 0, -1):
+        rows[x - 1] = back[rows[x], x]
+    along = heat[rows, np.arange(w)]
+    smooth = np.convolve(np.pad(along, 3, mode="edge"), np.ones(7) / 7, "valid")
+    on = np.flatnonzero(smooth > _INCISION)
+    if len(on) < 6:
+        return np.zeros((0, 2)), 0.0
+    first, last = int(on[0]), int(on[-1])
+    xs = np.arange(first, last + 1)
+    reach = np.arange(-3, 4)
+    ys = np.clip(rows[xs][:, None] + reach, 0, h - 1)
+    weight = heat[ys, xs[:, None]].astype(float) ** 2 + 1e-6
+    course = (weight * ys).sum(1) / weight.sum(1)
+    points = half_to_full(np.stack([xs, course], 1).astype(float))
+    return points, float(along[first : last + 1].mean())

@@ -1,0 +1,41 @@
+"""The two networks, read from ONNX and run by cv2.dnn: pictures in, probability and value maps out."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+_LOCK = threading.Lock()  # a cv2.dnn net keeps its input and is not safe to share
+
+
+@cache
+def _net(name: str) -> Any:
+    with as_file(files("assessor.models") / f"{name}.onnx") as path:
+        return cv2.dnn.readNetFromONNX(str(path))
+
+
+def run(name: str, bgr: NDArray[np.uint8]) -> Array:
+    """Run network `name` on (h, w, 3) uint8, sides multiples of 32 -> raw maps (c, h / 2, w / 2)."""
+    blob = cv2.dnn.blobFromImage(bgr, 1 / 255.0)
+    with _LOCK:
+        net = _net(name)
+        net.setInput(blob)
+        out = net.forward()
+    return np.asarray(out[0], np.float32)
+
+
+def sigmoid(x: Array) -> Array:
+    result: Array = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+    return result
+
+
+def half_to_full(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions on a half-resolution map -> positions on the picture that went in."""
+    return points * 2 + 0.5

@@ -1,0 +1,190 @@
+"""What lies under the stitches: pad materials, the painted or open incision, ink marks, light."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from assessor.render.canvas import Array, Canvas, Colour, Points, apply_homography
+from assessor.render.closure import Closure, Curve
+
+# BGR ranges (low, high) of the surfaces
+SURFACES: dict[str, tuple[Colour, Colour]] = {
+    "silicone_light": ((120, 165, 215), (175, 205, 245)),
+    "silicone_tan": ((75, 115, 160), (125, 165, 215)),
+    "silicone_brown": ((45, 70, 110), (85, 115, 155)),
+    "silicone_dark": ((22, 32, 52), (45, 62, 95)),
+    "glove": ((150, 185, 205), (215, 225, 235)),
+    "glove_blue": ((140, 90, 40), (210, 160, 90)),
+    "rubber_pink": ((165, 155, 205), (205, 195, 240)),
+    "rubber_green": ((90, 130, 70), (150, 180, 130)),
+    "skin_pale": ((165, 180, 205), (215, 220, 235)),
+    "skin_pink": ((120, 125, 190), (180, 180, 225)),
+    "skin_red": ((60, 60, 140), (110, 105, 205)),
+    "skin_brown": ((50, 75, 105), (110, 140, 175)),
+}
+KITS: dict[str, tuple[str, ...]] = {
+    "silicone": ("silicone_light", "silicone_tan", "silicone_brown", "silicone_dark"),
+    "rubber": ("glove", "glove_blue", "rubber_pink", "rubber_green"),
+    "skin": ("skin_pale", "skin_pink", "skin_red", "skin_brown"),
+}
+
+
+def noise_field(
+    shape: tuple[int, int], cells: tuple[float, ...], amplitude: tuple[float, ...], rng: np.random.Generator
+) -> Array:
+    """A sum of smooth random fields (h, w); `cells` are their grain sizes as shares of the height."""
+    h, w = shape
+    out = np.zeros(shape, np.float32)
+    for cell, a in zip(cells, amplitude, strict=True):
+        gh = max(2, min(h, round(1 / cell) + 1))
+        gw = max(2, min(w, round(w / h / cell) + 1))
+        grid = rng.standard_normal((gh, gw), np.float32)
+        out += a * cv2.resize(grid, (w, h), interpolation=cv2.INTER_CUBIC)
+    return out
+
+
+def draw_surface(canvas: Canvas, kit: str, rng: np.random.Generator) -> Colour:
+    """Fill the whole canvas with pad material; returns its mean BGR colour."""
+    low, high = SURFACES[str(rng.choice(KITS[kit]))]
+    base = np.array([rng.uniform(a, b) for a, b in zip(low, high, strict=True)]) * rng.uniform(0.85, 1.08)
+    canvas.fine[:] = base
+    h, w = canvas.fine.shape[:2]
+    rough = {"silicone": 0.012, "rubber": 0.02, "skin": 0.022}[kit] * rng.uniform(0.3, 1.8)
+    grain = noise_field(
+        (h, w), (0.5, 0.12, 0.03), (rough * (2.5 if kit == "skin" else 1.0), rough, rough * 0.7), rng
+    )
+    canvas.multiply(1 + grain)
+    if kit == "skin":  # blotches of another hue
+        tint = noise_field((h, w), (0.6, 0.2), (0.5, 0.3), rng)
+        shift = np.array(rng.normal(0, 5, 3), np.float32)
+        canvas.fine += np.clip(tint, -1.5, 1.5)[:, :, None] * shift
+    for _ in range(int(rng.integers(0, 14)) if rng.random() < 0.6 else 0):
+        _speck(canvas, rng, tuple(base))
+    return float(base[0]), float(base[1]), float(base[2])
+
+
+def visible_mm(canvas: Canvas, rng: np.random.Generator, n: int = 1) -> Points:
+    """Random points (n, 2) of the pad that the picture shows."""
+    px = rng.uniform((0, 0), (canvas.width, canvas.height), (n, 2))
+    return apply_homography(np.linalg.inv(canvas.mm_to_px), px)
+
+
+def _speck(canvas: Canvas, rng: np.random.Generator, base: Colour) -> None:
+    at = visible_mm(canvas, rng)[0]
+    px = 1.0 / canvas.pixels_per_mm(at)
+    colour = [(40, 40, 170), (30, 30, 30), (235, 235, 235), tuple(0.7 * np.asarray(base))][
+        int(rng.integers(0, 4))
+    ]
+    canvas.disc(at, rng.uniform(0.4, 1.8) * px, colour, rng.uniform(0.3, 0.9), 0.4 * px)
+
+
+def draw_grid(
+    canvas: Canvas, pitch_mm: float, phase_mm: Points, turn: float, rng: np.random.Generator
+) -> None:
+    """A faint printed square grid."""
+    colour = (130, 120, 135) if rng.random() < 0.7 else (150, 100, 60)
+    alpha, width = rng.uniform(0.15, 0.6), pitch_mm * rng.uniform(0.015, 0.05)
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    reach = np.arange(-14, 15) * pitch_mm
+    for k in reach:
+        for line in (np.array([[k, reach[0]], [k, reach[-1]]]), np.array([[reach[0], k], [reach[-1], k]])):
+            bent = np.linspace(line[0], line[1], 12)
+            bent = bent + rng.normal(0, 0.006 * pitch_mm, bent.shape)
+            canvas.stroke(phase_mm + bent @ axes, width, colour, alpha, 0.3 * width)
+
+
+def draw_incision(
+    canvas: Canvas,
+    curve: Curve,
+    stitch_mm: float,
+    ink: Colour | None,
+    ink_width_mm: float,
+    gape_mm: float,
+    slit_alpha: float,
+    rng: np.random.Generator,
+) -> None:
+    """The cut: an optional painted stripe, an optional gaping lens, a dark slit."""
+    u = np.linspace(0, curve.length_mm, 60)
+    line = curve.to_mm(u, 0.0)
+    if ink is not None:
+        strength = rng.uniform(0.35, 1.0)
+        if rng.random() < 0.5:  # smeared beside the line
+            canvas.stroke(
+                line, ink_width_mm * rng.uniform(2, 4), ink, strength * rng.uniform(0.05, 0.3), ink_width_mm * 0.6
+            )
+        patchy = rng.random() < 0.45
+        a = 0
+        while a < 57:
+            b = min(59, a + (int(rng.integers(3, 14)) if patchy else 59))
+            if not patchy or rng.random() < 0.72:
+                off = rng.normal(0, 0.12) * ink_width_mm
+                part = curve.to_mm(u[a : b + 1], off)
+                widths = ink_width_mm * np.clip(
+                    1 + np.cumsum(rng.normal(0, 0.08, len(part))), 0.35, 1.8
+                )
+                canvas.stroke(part, widths, ink, strength * rng.uniform(0.6, 1.0), ink_width_mm * rng.uniform(0.05, 0.3))
+            a = b
+    if gape_mm > 0:
+        share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
+        s = np.linspace(0, 1, 30)
+        uu = curve.length_mm * (share[0] + (share[1] - share[0]) * s)
+        half = 0.5 * gape_mm * np.sin(np.pi * s) ** 0.7
+        lens = np.concatenate([curve.to_mm(uu, -half), curve.to_mm(uu, half)[::-1]])
+        inner = [(60, 50, 120), (30, 28, 45), (120, 130, 190), (170, 185, 210)][int(rng.integers(0, 4))]
+        canvas.polygon(lens, inner, rng.uniform(0.5, 0.95), 0.12 * gape_mm)
+        canvas.stroke(curve.to_mm(uu, -half), 0.1 * gape_mm + 0.05, (40, 35, 60), 0.5, 0.05 * gape_mm)
+    if slit_alpha > 0:
+        width = stitch_mm * rng.uniform(0.008, 0.03)
+        canvas.stroke(line, width, (35, 32, 50), slit_alpha, 0.3 * width)
+        if rng.random() < 0.4:  # a raised or sunken lip catches light
+            canvas.stroke(
+                curve.to_mm(u, width * 1.5), width * 2, (235, 235, 245), 0.35 * slit_alpha * rng.random(), width
+            )
+
+
+def draw_dots(
+    canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng: np.random.Generator
+) -> None:
+    """Ink dots where stitches should go."""
+    alpha, soft = rng.uniform(0.55, 1.0), rng.uniform(0.1, 0.5)
+    for p in at_mm:
+        r = radius_mm * rng.uniform(0.65, 1.35)
+        a = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        blob = np.c_[np.cos(a), np.sin(a)] * (r * (1 + 0.2 * rng.normal(0, 1, 12)))[:, None]
+        canvas.polygon(p + blob, ink, alpha * rng.uniform(0.7, 1.0), soft * r)
+        if rng.random() < 0.25:
+            canvas.disc(p, 2.2 * r, ink, 0.25 * rng.random(), 0.8 * r)
+
+
+def draw_dimples(canvas: Canvas, closure: Closure, stitch_mm: float, rng: np.random.Generator) -> None:
+    """Tissue drawn in at the punctures and along taut strands: darker hollows, lighter rims."""
+    depth = rng.uniform(0, 0.4)
+    for p in closure.punctures:
+        canvas.disc(p, stitch_mm * rng.uniform(0.03, 0.09), (40, 45, 70), depth * rng.random(), 0.05 * stitch_mm)
+    if rng.random() < 0.4:
+        for s in closure.stitches:
+            ridge = np.linspace(s.bites_mm[0], s.bites_mm[1], 8) + rng.normal(0, 0.03 * stitch_mm, 2)
+            canvas.stroke(ridge, 0.3 * stitch_mm, (60, 65, 90), 0.25 * depth * rng.random(), 0.12 * stitch_mm)
+
+
+def draw_staple(canvas: Canvas, bites_mm: Points, rng: np.random.Generator) -> None:
+    """A skin staple: a bright metal bar over a dark edge."""
+    width = 0.07 * float(np.linalg.norm(bites_mm[1] - bites_mm[0]))
+    line = np.linspace(bites_mm[0], bites_mm[1], 8)
+    canvas.stroke(line + 0.5 * width, width * 1.3, (40, 40, 45), 0.4, 0.4 * width)
+    canvas.stroke(line, width, (150, 152, 155), 1.0)
+    canvas.stroke(line, 0.4 * width, (235, 238, 240), 0.6 + 0.4 * rng.random())
+
+
+def light_field(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """How unevenly the scene is lit, (h, w) around 1."""
+    field = 1 + noise_field(shape, (1.0,), (rng.uniform(0, 0.16),), rng)
+    if rng.random() < 0.25:  # the edge of a cast shadow
+        a = rng.uniform(0, 2 * np.pi)
+        y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+        d = (x - rng.uniform(0, shape[1])) * np.cos(a) + (y - rng.uniform(0, shape[0])) * np.sin(a)
+        soft = shape[0] * rng.uniform(0.02, 0.3)
+        field *= 1 - rng.uniform(0.1, 0.5) / (1 + np.exp(np.clip(-d / soft, -30, 30)))
+    result: Array = np.clip(field, 0.25, 1.7).astype(np.float32)
+    return result

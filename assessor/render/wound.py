@@ -1,0 +1,258 @@
+"""A closed wound with all its looks, sampled at random but as one hand and one kit would make it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from assessor.render.canvas import Canvas, Colour, Points, apply_homography
+from assessor.render.closure import CLOSURES, Closure, Curve, Row, StitchTruth, make_curve
+from assessor.render.clutter import INKS
+from assessor.render.pad import draw_dimples, draw_dots, draw_incision, draw_staple
+from assessor.render.thread import THREADS, Thread, draw_knot, draw_strand
+
+# how often the training set shows each technique; what a photo from above cannot tell is left out
+TECHNIQUE_SHARES = {
+    "simple_interrupted": 0.62,
+    "simple_running": 0.22,
+    "running_locking": 0.03,
+    "vertical_mattress": 0.06,
+    "subcuticular": 0.04,
+    "buried": 0.03,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wound:
+    """One wound in its own millimetres: the incision starts at (0, 0) and runs along +x."""
+
+    kit: str
+    technique: str
+    curve: Curve
+    closure: Closure
+    row: Row
+    thread: Thread
+    stitch_mm: float
+    gap_mm: float
+    ink: Colour | None
+    ink_width_mm: float
+    gape_mm: float
+    slit_alpha: float
+    dots_mm: Points
+    dot_ink: Colour
+    dot_radius_mm: float
+    crosses_mm: tuple[Points, ...]
+    holes_mm: Points
+
+
+def sample_wound(rng: np.random.Generator, kit: str, technique: str | None = None, count: int | None = None) -> Wound:
+    """Draw a wound: kit is silicone, rubber or skin; technique one of the contract's, else at random."""
+    if technique is None:
+        names = list(TECHNIQUE_SHARES)
+        technique = str(rng.choice(names, p=[TECHNIQUE_SHARES[n] for n in names]))
+    low, high = {"silicone": (5.0, 14.0), "rubber": (0.9, 2.6), "skin": (6.0, 12.0)}[kit]
+    stitch = float(rng.uniform(low, high))
+    ratio = {"silicone": (0.35, 1.9), "rubber": (0.24, 0.8), "skin": (0.6, 1.7)}[kit]
+    gap = stitch * float(np.exp(rng.uniform(np.log(ratio[0]), np.log(ratio[1]))))
+    n = count or int(rng.integers(3, {"silicone": 14, "rubber": 19, "skin": 8}[kit]))
+    scatter = float(rng.choice([0.04, 0.1, 0.18])) * float(rng.uniform(0.5, 1.4))
+    margin = gap * rng.uniform(0.25, 1.3, 2)
+    length = float((n - 1) * gap + margin.sum())
+    curve = make_curve(length, float(rng.normal(0, 0.03)), 0.03 * stitch * float(rng.exponential(1)), rng)
+    at_u = margin[0] + gap * np.arange(n) + rng.normal(0, min(scatter, 0.14) * gap, n)
+    asymmetry = float(np.clip(rng.normal(0, 0.1), -0.25, 0.25))
+    if kit == "rubber":
+        diameter = stitch * float(rng.uniform(0.04, 0.115))
+    else:
+        diameter = stitch * float(np.exp(rng.uniform(np.log(0.022), np.log(0.085))))
+    inset = float(rng.uniform(0, 0.15)) if rng.random() < 0.6 else float(rng.uniform(0.1, 1.0))
+    row = Row(
+        bite_mm=(stitch * (0.5 + asymmetry), stitch * (0.5 - asymmetry)),
+        slant_mm=float(rng.normal(0, 0.12)) * stitch,
+        scatter=scatter,
+        bend=float(rng.exponential(0.025)),
+        hook=float(rng.uniform(-0.12, 0.12)) if rng.random() < (0.6 if kit == "rubber" else 0.15) else 0.0,
+        knot_side=-1 if rng.random() < 0.5 else 1,
+        knot_inset=inset,
+        knot_size=float(rng.uniform(1.8, 4.6)),
+        tail_mm=stitch * float(rng.uniform(0.2, 1.1)),
+        tail_spread=float(rng.uniform(0.1, 1.6)),
+        tail_angle=float(rng.normal(0, 0.9)),
+        tail_count=int(rng.choice([0, 1, 2, 2, 2, 3])),
+        diameter_mm=diameter,
+    )
+    stitched = _which_stitched(n, kit, rng)
+    bare = technique in ("subcuticular", "buried")
+    if technique in ("horizontal_mattress", "figure_of_eight"):
+        stitched[:] = True
+    closure = CLOSURES[technique](curve, at_u if bare else at_u[stitched], row, rng)
+    painted = rng.random() < {"silicone": 0.6, "rubber": 0.12, "skin": 0.88}[kit]
+    ink: Colour = INKS[int(rng.integers(0, len(INKS)))]
+    if kit == "skin" and rng.random() < 0.8:
+        ink = INKS[int(rng.choice([2, 3, 4, 5, 6, 7]))]
+    dots = np.zeros((0, 2))
+    if rng.random() < {"silicone": 0.08, "rubber": 0.05, "skin": 0.8}[kit]:
+        dots = _dots(curve, at_u, row, closure, stitched, bare, rng)
+    crosses: list[Points] = []
+    if bare and rng.random() < 0.5:
+        for u in at_u:
+            half = stitch * rng.uniform(0.15, 0.4)
+            d = rng.normal(0, 0.1) * half
+            crosses.append(np.concatenate([curve.to_mm(u - d, -half), curve.to_mm(u + d, half)]))
+    holes = np.zeros((0, 2))
+    if rng.random() < 0.15:
+        k = int(rng.integers(2, 14))
+        side = rng.choice([-1.0, 1.0], k) * stitch * rng.uniform(0.3, 0.7, k)
+        holes = curve.to_mm(rng.uniform(0, length, k), side)
+    sides = 0.0
+    if kit != "rubber" and rng.random() < 0.22:
+        sides = stitch * float(rng.uniform(0.05, 0.4))
+    return Wound(
+        kit=kit,
+        technique=technique,
+        curve=curve,
+        closure=closure,
+        row=row,
+        thread=sample_thread(rng, kit, diameter),
+        stitch_mm=stitch,
+        gap_mm=gap,
+        ink=ink if painted else None,
+        ink_width_mm=stitch * float(np.exp(rng.uniform(np.log(0.025), np.log(0.4 if kit == "silicone" else 0.22)))),
+        gape_mm=sides,
+        slit_alpha=float(rng.uniform(0, 0.9)) if kit != "rubber" else float(rng.uniform(0, 0.35)),
+        dots_mm=dots,
+        dot_ink=ink if rng.random() < 0.8 else INKS[int(rng.integers(0, len(INKS)))],
+        dot_radius_mm=stitch * float(rng.uniform(0.025, 0.11)),
+        crosses_mm=tuple(crosses),
+        holes_mm=holes,
+    )
+
+
+def sample_thread(rng: np.random.Generator, kit: str, diameter_mm: float) -> Thread:
+    """A thread: mostly dark, now and then light or clear."""
+    names = ["black", "blue", "violet", "green", "white", "clear"]
+    shares = [0.66, 0.14, 0.08, 0.03, 0.06, 0.03] if kit != "skin" else [0.45, 0.3, 0.13, 0.04, 0.05, 0.03]
+    name = str(rng.choice(names, p=shares))
+    base = np.asarray(THREADS[name]) * rng.uniform(0.6, 1.5) + rng.normal(0, 6, 3)
+    b, g, r = np.clip(base, 8, 245)
+    opacity = float(rng.uniform(0.25, 0.55)) if name == "clear" else float(rng.uniform(0.8, 1.0))
+    gloss = float(rng.beta(1.2, 2.5)) if name != "clear" else float(rng.uniform(0.5, 1))
+    return Thread((float(b), float(g), float(r)), diameter_mm, gloss, opacity, bool(rng.random() < 0.5))
+
+
+def with_contrast(wound: Wound, ground: Colour, rng: np.random.Generator) -> Wound:
+    """The same wound, its thread changed to black or white where it would vanish on the pad."""
+    if np.abs(np.asarray(wound.thread.colour) - np.asarray(ground)).max() > 55:
+        return wound
+    dark = (28.0, 26.0, 28.0) if sum(ground) > 210 or rng.random() < 0.1 else (215.0, 222.0, 225.0)
+    return replace(wound, thread=replace(wound.thread, colour=dark, opacity=1.0))
+
+
+def _which_stitched(n: int, kit: str, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Finished rows mostly; on skin often begun ones, their other places still dots."""
+    mask = np.ones(n, bool)
+    if rng.random() < {"silicone": 0.15, "rubber": 0.1, "skin": 0.55}[kit]:
+        if rng.random() < 0.75:
+            k = int(rng.integers(0, n + 1))
+            mask[:k] = False
+            if rng.random() < 0.5:
+                mask = mask[::-1].copy()
+        else:
+            mask = rng.random(n) < 0.6
+    return mask
+
+
+def _dots(
+    curve: Curve, at_u: Points, row: Row, closure: Closure, stitched: Points, bare: bool, rng: np.random.Generator
+) -> Points:
+    size = sum(row.bite_mm)
+    jitter = rng.uniform(0.01, 0.08) * size
+    rows = [1.0] if rng.random() < 0.8 else [1.0, float(rng.uniform(0.35, 0.6))]
+    places: list[Points] = []
+    if not bare and closure.technique not in ("horizontal_mattress", "figure_of_eight"):
+        for s in closure.stitches:
+            middle = s.bites_mm.mean(0)
+            for share in rows:
+                places.append(middle + share * (s.bites_mm - middle) + rng.normal(0, jitter, (2, 2)))
+        at_u = at_u[~stitched.astype(bool)]
+    for u in at_u:
+        for share in rows:
+            pair = np.concatenate([curve.to_mm(u, -row.bite_mm[0] * share), curve.to_mm(u, row.bite_mm[1] * share)])
+            places.append(pair + rng.normal(0, jitter, (2, 2)))
+    return np.concatenate(places) if places else np.zeros((0, 2))
+
+
+def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Generator) -> None:
+    """Paint all of a wound on the canvas (its mm are the canvas's mm)."""
+    closure, thread, stitch = wound.closure, wound.thread, wound.stitch_mm
+    draw_incision(canvas, wound.curve, stitch, wound.ink, wound.ink_width_mm, wound.gape_mm, wound.slit_alpha, rng)
+    if rng.random() < 0.25:  # dots of ink at the incision's ends
+        for u in (0.0, wound.curve.length_mm):
+            if rng.random() < 0.8:
+                draw_dots(canvas, wound.curve.to_mm(u, 0.0), stitch * rng.uniform(0.08, 0.25), INKS[int(rng.integers(0, 3))], rng)
+    draw_dots(canvas, wound.dots_mm, wound.dot_radius_mm, wound.dot_ink, rng)
+    for p in wound.holes_mm:
+        canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
+    for cross in wound.crosses_mm:
+        canvas.stroke(cross, stitch * 0.04, wound.dot_ink, rng.uniform(0.5, 1.0), 0.012 * stitch)
+    draw_dimples(canvas, closure, stitch, rng)
+    if rng.random() < 0.15:
+        alpha = rng.uniform(0.05, 0.2)
+        for line in closure.buried:
+            canvas.stroke(line, thread.diameter_mm, thread.colour, alpha, 0.4 * thread.diameter_mm)
+    for bar in closure.staples:
+        draw_staple(canvas, bar, rng)
+    over = rng.random() < 0.6
+    strands = [("strand", s) for s in closure.strands]
+    tails = [("tail", s) for s in closure.tails]
+    smear = wound.kit == "skin" and rng.random() < 0.4
+    for _, line in strands + tails if over else tails + strands:
+        if smear:  # ink rubbed off by the thread
+            canvas.stroke(line, 3 * thread.diameter_mm, wound.dot_ink, rng.uniform(0.05, 0.35), 1.5 * thread.diameter_mm)
+        draw_strand(canvas, line, thread, light * rng.uniform(0.5, 2.0), rng, thread.diameter_mm * rng.uniform(0.2, 1.5))
+    for at, size in closure.knots:
+        draw_knot(canvas, at, size, thread, light, rng)
+
+
+@dataclass(frozen=True, slots=True)
+class WoundTruth:
+    """A wound's exact truth in pixels of the final picture."""
+
+    technique: str
+    incision_px: Points
+    bites_px: Points  # (n, 2, 2)
+    knots_px: tuple[Points | None, ...]
+    hidden: tuple[tuple[bool, bool], ...]
+    dots_px: Points
+    tails_px: tuple[Points, ...]
+    stitch_px: float  # typical length of a stitch here, of those that would go here where there is none
+    crossing: bool  # whether its stitches' thread runs from bite to bite
+
+
+def truth_of(wound: Wound, wound_to_px: Points, samples: int = 64) -> WoundTruth:
+    """Project a wound's truth through the homography from its mm to pixels."""
+
+    def project(p: Points) -> Points:
+        return apply_homography(wound_to_px, np.atleast_2d(p))
+
+    line = project(wound.curve.to_mm(np.linspace(0, wound.curve.length_mm, samples), 0.0))
+    stitches: list[StitchTruth] = wound.closure.stitches
+    bites = np.array([project(s.bites_mm) for s in stitches]).reshape(-1, 2, 2)
+    if len(bites):
+        typical = float(np.median(np.linalg.norm(bites[:, 1] - bites[:, 0], axis=1)))
+    else:
+        mid = wound.curve.length_mm / 2
+        a, b = project(wound.curve.to_mm(mid, -wound.row.bite_mm[0])), project(wound.curve.to_mm(mid, wound.row.bite_mm[1]))
+        typical = float(np.linalg.norm(a - b))
+    return WoundTruth(
+        technique=wound.technique,
+        incision_px=line,
+        bites_px=bites,
+        knots_px=tuple(None if s.knot_mm is None else project(s.knot_mm)[0] for s in stitches),
+        hidden=tuple(s.hidden for s in stitches),
+        dots_px=project(wound.dots_mm) if len(wound.dots_mm) else np.zeros((0, 2)),
+        tails_px=tuple(project(t) for t in wound.closure.tails),
+        stitch_px=typical,
+        crossing=wound.technique not in ("horizontal_mattress", "figure_of_eight"),
+    )

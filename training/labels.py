@@ -1,0 +1,101 @@
+"""Truth geometry -> what the networks should say, at half the picture's resolution."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from assessor.render.scene import Rendered
+from assessor.render.wound import WoundTruth
+
+U8 = NDArray[np.uint8]
+OFFSET_UNIT = 12.0  # half-resolution cells, half of a normal stitch: offsets are about 1
+
+
+def _half(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (points + 0.5) / 2 - 0.5
+
+
+def _line(mask: U8, points: NDArray[np.float64], thickness: int) -> None:
+    fixed = np.round(np.clip(_half(points), -2000, 2000) * 16).astype(np.int32)
+    cv2.polylines(mask, [fixed], False, 255, thickness, cv2.LINE_AA, 4)
+
+
+def _peak(mask: U8, point: NDArray[np.float64], sigma: float) -> None:
+    x, y = _half(point)
+    h, w = mask.shape
+    r = int(4 * sigma) + 1
+    x0, x1, y0, y1 = max(0, int(x) - r), min(w, int(x) + r + 2), max(0, int(y) - r), min(h, int(y) + r + 2)
+    if x0 >= x1 or y0 >= y1:
+        return
+    gx = np.exp(-((np.arange(x0, x1) - x) ** 2) / (2 * sigma**2))
+    gy = np.exp(-((np.arange(y0, y1) - y) ** 2) / (2 * sigma**2))
+    spot = (255 * np.outer(gy, gx)).astype(np.uint8)
+    np.maximum(mask[y0:y1, x0:x1], spot, out=mask[y0:y1, x0:x1])
+
+
+def level(truth: WoundTruth) -> list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
+    """(bites, knot) of stitches whose thread crosses; bites in picture order: [0] is the upper one."""
+    out = []
+    for bites, knot in zip(truth.bites_px, truth.knots_px, strict=True):
+        out.append((bites if bites[0, 1] <= bites[1, 1] else bites[::-1], knot))
+    return out
+
+
+def fine_labels(rendered: Rendered) -> tuple[U8, NDArray[np.float16]]:
+    """Seven maps (7, h/2, w/2) uint8 and the offsets (4, h/2, w/2) from each pixel to its stitch's bites.
+
+    Offsets are in OFFSET_UNIT and NaN where no stitch's middle is near.
+    """
+    h, w = rendered.bgr.shape[0] // 2, rendered.bgr.shape[1] // 2
+    maps = np.zeros((7, h, w), np.uint8)
+    offsets = np.full((4, h, w), np.nan, np.float32)
+    nearest = np.full((h, w), np.inf, np.float32)
+    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
+    for truth in rendered.wounds:
+        _line(maps[0], truth.incision_px, 2)
+        for tail in truth.tails_px:
+            _line(maps[2], tail, 1)
+        for bites, knot in level(truth):
+            _line(maps[1], bites, 2)
+            middle = bites.mean(0)
+            _peak(maps[3], middle, 1.3)
+            _peak(maps[4], bites[0], 1.3)
+            _peak(maps[5], bites[1], 1.3)
+            if knot is not None:
+                _peak(maps[6], knot, 1.6)
+            a, b = _half(bites)
+            mx, my = (a + b) / 2
+            d = (xx - mx) ** 2 + (yy - my) ** 2
+            own = (d < 3.2**2) & (d < nearest)
+            nearest[own] = d[own]
+            for k, (p, axis) in enumerate([(a[0], xx), (a[1], yy), (b[0], xx), (b[1], yy)]):
+                offsets[k][own] = (p - axis[own]) / OFFSET_UNIT
+    return maps, offsets.astype(np.float16)
+
+
+def coarse_labels(rendered: Rendered, side: int) -> tuple[U8, NDArray[np.float16]]:
+    """Incision and band masks (2, s/2, s/2) uint8; log2 of stitch length / 24 px, cos and sin of twice the
+    incision's direction (3, s/2, s/2), NaN away from the wound."""
+    s = side // 2
+    maps = np.zeros((2, s, s), np.uint8)
+    values = np.full((3, s, s), np.nan, np.float32)
+    for truth in rendered.wounds:
+        _line(maps[0], truth.incision_px, 2)
+        line = truth.incision_px
+        t = np.gradient(line, axis=0)
+        t /= np.maximum(np.linalg.norm(t, axis=1, keepdims=True), 1e-9)
+        near = np.zeros((s, s), np.uint8)
+        wide = max(3, round(0.3 * truth.stitch_px))
+        for i in range(0, len(line) - 4, 4):
+            near[:] = 0
+            _line(near, line[i : i + 5], wide)
+            on = near > 127
+            angle = 2 * np.arctan2(t[i + 2, 1], t[i + 2, 0])
+            values[0][on] = np.log2(truth.stitch_px / 24)
+            values[1][on] = np.cos(angle)
+            values[2][on] = np.sin(angle)
+        for bites in truth.bites_px:
+            _line(maps[1], bites, max(2, round(0.12 * truth.stitch_px)))
+    return maps, values.astype(np.float16)

@@ -1,0 +1,51 @@
+"""The network: a U-Net that works at half resolution, for both the coarse and the fine view."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+COARSE_CHANNELS = ("incision", "band", "log2_length", "cos2", "sin2")
+FINE_CHANNELS = (
+    "incision", "strand", "tail", "middle", "bite_left", "bite_right", "knot",
+    "left_dx", "left_dy", "right_dx", "right_dy",
+)  # fmt: skip
+WIDTHS = {"coarse": (16, 32, 48, 64, 96), "fine": (32, 48, 64, 96, 128)}
+
+
+def _block(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+    )
+
+
+class UNet(nn.Module):
+    """(n, 3, h, w) BGR 0 to 1, sides multiples of 32 -> (n, outputs, h / 2, w / 2) raw maps."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        c = WIDTHS[kind]
+        outputs = len(FINE_CHANNELS if kind == "fine" else COARSE_CHANNELS)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, c[0], 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(c[0]), nn.ReLU(inplace=True)
+        )
+        self.down = nn.ModuleList(
+            nn.Sequential(_block(c[max(i - 1, 0)], k), _block(k, k)) for i, k in enumerate(c)
+        )
+        self.up = nn.ModuleList(
+            nn.Sequential(_block(c[i] + c[i - 1], c[i - 1]), _block(c[i - 1], c[i - 1]))
+            for i in range(len(c) - 1, 0, -1)
+        )
+        self.head = nn.Conv2d(c[0], outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x - 0.5)
+        kept: list[Tensor] = []
+        for i, stage in enumerate(self.down):
+            x = stage(F.max_pool2d(x, 2) if i else x)
+            kept.append(x)
+        for i, stage in enumerate(self.up):
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = stage(torch.cat([x, kept[-2 - i]], 1))
+        return self.head(x)

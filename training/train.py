@@ -1,0 +1,132 @@
+"""Train one of the two networks on rendered pads, checkpointing; resumes where it stopped.
+
+    python -m training.train fine --minutes 60
+
+Works on a CPU (bfloat16, channels last) and, faster, on a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data import augment, start_pool
+from training.net import UNet
+
+RUNS = Path(__file__).parent / "runs"
+
+
+def focal(logits: Tensor, target: Tensor) -> Tensor:
+    """Penalty-reduced focal loss of peaks (Zhou, Objects as Points, 2019), a number a channel."""
+    p = torch.sigmoid(logits).clamp(1e-5, 1 - 1e-5)
+    hit = (target > 0.86).float()
+    loss = hit * (1 - p) ** 2 * torch.log(p) + (1 - hit) * (1 - target) ** 4 * p**2 * torch.log(1 - p)
+    return -loss.sum((0, 2, 3)) / hit.sum((0, 2, 3)).clamp(min=4)
+
+
+def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross entropy plus Dice, a number a channel."""
+    ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((0, 2, 3))
+    p = torch.sigmoid(logits)
+    dice = 1 - (2 * (p * target).sum((0, 2, 3)) + 8) / ((p + target).sum((0, 2, 3)) + 8)
+    return 3 * ce + dice
+
+
+def value_loss(out: Tensor, target: Tensor) -> Tensor:
+    known = torch.isfinite(target)
+    d = F.smooth_l1_loss(out, torch.nan_to_num(target), reduction="none", beta=0.1) * known
+    return d.sum((0, 2, 3)) / known.sum((0, 2, 3)).clamp(min=20)
+
+
+def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
+    if kind == "fine":
+        return {
+            "mask": mask_loss(out[:, :3], maps[:, :3]).mul(torch.tensor([1.0, 0.7, 0.4], device=out.device)).sum(),
+            "peak": focal(out[:, 3:7], maps[:, 3:]).mul(torch.tensor([1.0, 0.6, 0.6, 0.4], device=out.device)).sum(),
+            "offset": 4 * value_loss(out[:, 7:], values).sum(),
+        }
+    return {"mask": mask_loss(out[:, :2], maps).sum(), "value": value_loss(out[:, 2:], values).sum()}
+
+
+def main() -> None:
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("kind", choices=["fine", "coarse"])
+    ap.add_argument("--minutes", type=float, default=60)
+    ap.add_argument("--batch", type=int, default=8)
+    ap.add_argument("--rate", type=float, default=1.5e-3)
+    ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--pool", type=int, default=5000)
+    ap.add_argument("--workers", type=int, default=1)
+    ap.add_argument("--seed", type=int, default=1)
+    a = ap.parse_args()
+    torch.set_num_threads(a.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = UNet(a.kind).to(device, memory_format=torch.channels_last)
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    optimiser = torch.optim.AdamW(net.parameters(), lr=a.rate, weight_decay=0.01)
+    RUNS.mkdir(exist_ok=True)
+    path = RUNS / f"{a.kind}.pt"
+    step, trained_s = 0, 0.0
+    if path.exists():
+        saved = torch.load(path, map_location=device, weights_only=False)
+        net.load_state_dict(saved["net"])
+        optimiser.load_state_dict(saved["optimiser"])
+        average, step, trained_s = saved["average"], saved["step"], saved["trained_s"]
+    rng = np.random.default_rng([a.seed, step])
+    pool = start_pool(a.kind, a.pool, seed=a.seed * 100003 + step, workers=a.workers)
+    while pool.made.value < 40 * a.batch:
+        time.sleep(0.5)
+    began, log, saved_at = time.time(), [], time.time()
+    while (elapsed := time.time() - began) < 60 * a.minutes:
+        share = elapsed / (60 * a.minutes)
+        warm = min(1.0, (step + 1) / 200)
+        rate = float(a.rate * warm * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * share))))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        images, maps, values = (t.to(device) for t in augment(*pool.batch(a.batch, rng), a.kind, rng))
+        images = images.contiguous(memory_format=torch.channels_last)
+        net.train()
+        with torch.autocast(device.type, torch.bfloat16):
+            out = net(images)
+        parts = losses(a.kind, out.float(), maps, values)
+        loss = torch.stack(list(parts.values())).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        step += 1
+        keep = min(0.998, 1 - 10 / (step + 10))
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                if v.dtype.is_floating_point:
+                    average[k].lerp_(v, 1 - keep)
+                else:
+                    average[k].copy_(v)
+        log.append([float(p) for p in parts.values()])
+        if step % 100 == 0:
+            mean = dict(zip(parts, np.mean(log[-100:], 0).round(4).tolist(), strict=True))
+            print(json.dumps({"step": step, "minutes": round((trained_s + elapsed) / 60, 1), "rendered": pool.made.value, **mean}), flush=True)
+        if time.time() - saved_at > 60:
+            _save(path, net, optimiser, average, step, trained_s + elapsed)
+            saved_at = time.time()
+    _save(path, net, optimiser, average, step, trained_s + time.time() - began)
+
+
+def _save(path: Path, net: UNet, optimiser: torch.optim.Optimizer, average: dict[str, Tensor], step: int, s: float) -> None:
+    part = path.with_suffix(".part")
+    torch.save(
+        {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step, "trained_s": s},
+        part,
+    )
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    main()
