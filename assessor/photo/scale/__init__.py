@@ -1,0 +1,6 @@
+"""Millimetres per pixel from what lies beside the wound: printed card, ruler, grid, points or a value."""
+
+from .find import find_scale
+from .options import ScaleOptions
+
+__all__ = ["ScaleOptions", "find_scale"]
