@@ -21,6 +21,8 @@ NAME_FROM = 0.80  # posterior from which a name is given
 OBJECT_FROM = 0.90  # posterior from which a declared name is doubted
 MAX_CONFIDENCE = 0.98  # a photo of another technique altogether is always possible
 
+# Share of interrupted among practice pads of the two: it is what trainees start with and practise most.
+INTERRUPTED_PRIOR = 0.6
 # Chance that a knot is reported at a stitch that has one, and at one that has none; and that the
 # knots of a whole photo go unseen (dark, blurred): then their absence tells nothing.
 KNOT_SEEN, KNOT_FALSE, KNOTS_LOST = 0.80, 0.10, 0.15
@@ -50,7 +52,7 @@ def recognise(wound: WoundFinding, declared: str | None) -> tuple[Technique, tup
 
 
 def running_probability(wound: WoundFinding) -> float | None:
-    """Posterior of simple running against simple interrupted, equal priors; None below 3 stitches."""
+    """Posterior of simple running against simple interrupted; None below 3 stitches."""
     findings = [s for s in wound.stitches if np.isfinite(s.bites_px).all()]
     if sum(not s.cut for s in findings) < MIN_STITCHES:
         return None
@@ -58,7 +60,8 @@ def running_probability(wound: WoundFinding) -> float | None:
     layout = lay_out_wound(findings, wound, None)
     interrupted, running = _knot_likelihoods(findings)
     square, slanted = _lean_likelihoods(findings, layout)
-    interrupted, running = interrupted * square, running * slanted
+    interrupted *= square * INTERRUPTED_PRIOR
+    running *= slanted * (1 - INTERRUPTED_PRIOR)
     return running / (interrupted + running)
 
 
