@@ -224,6 +224,19 @@ def test_lengths_all_find_a_place_where_there_is_room() -> None:
     )
 
 
+def test_wounds_are_named_only_where_there_are_several() -> None:
+    rows = []
+    for y in (200.0, 600.0):
+        bites = np.array([[[300.0 + 90 * i, y - 50], [300.0 + 90 * i, y + 50]] for i in range(4)])
+        rows.append(
+            Row(bites, [(None, None)] * 4, [None] * 4, frozenset(), np.array([[250.0, y], [700.0, y]]), 8.0)
+        )
+    named = [label for label in place(rows, 900, 900, 25) if label.kind == "wound"]
+    assert [label.text for label in named] == ["Wound 1", "Wound 2"]
+    assert all(label.centre[0] < 250 for label in named)  # before the incision's start, off its line
+    assert "wound" not in {label.kind for label in place(rows[:1], 900, 900, 25)}
+
+
 def test_labels_stay_inside_at_the_edge() -> None:
     bites = np.array([[[12.0, 100 + 90 * i], [120.0, 100 + 90 * i]] for i in range(5)])
     row = Row(bites, [(None, None)] * 5, [None] * 5, frozenset(), None, 8.0)

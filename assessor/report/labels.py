@@ -17,9 +17,9 @@ _SAMPLE_PX = 3.0  # distance of the points that stand for a drawn line
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A badge (text = the stitch's number) or a length, centred at `centre`."""
+    """A wound's name, a badge (text = the stitch's number) or a length, centred at `centre`."""
 
-    kind: Literal["badge", "left", "right"]
+    kind: Literal["wound", "badge", "left", "right"]
     wound: int
     stitch: int
     text: str
@@ -47,6 +47,12 @@ def place(rows: Sequence[Row], width: int, height: int, text_px: float) -> list[
     taken: list[Box] = []
     placed: list[Placed] = []
     for wound, row in enumerate(rows):
+        if len(rows) > 1 and row.incision is not None and len(row.incision) > 1:
+            text, start = f"Wound {wound + 1}", row.incision[0]
+            out = _axis(start - row.incision[-1])
+            spot = _best(start + 4 * out, out, _extent(text, round(text_px), 0), frame, taken, obstacles)
+            taken.append(spot.box)
+            placed.append(Placed("wound", wound, -1, text, spot.centre, round(text_px)))
         size_px = _text_px(row, text_px)
         radius = badge_radius(size_px)
         end = _badge_end(row, frame, 2 * radius)

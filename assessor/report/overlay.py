@@ -141,15 +141,8 @@ def _draw_label(image: Bgr, label: Placed, is_marked: bool) -> None:
         canvas.disc(image, label.centre, badge_radius(size), fill, canvas.WHITE, max(1.5, size / 13))
         canvas.put_text(image, label.centre, label.text, round(size * 0.95), canvas.WHITE, bold=True)
         return
-    canvas.put_text(
-        image,
-        label.centre,
-        label.text,
-        size,
-        canvas.SKY if label.kind == "left" else canvas.ORANGE,
-        plate=True,
-        turned_deg=label.turned_deg,
-    )
+    colour = {"left": canvas.SKY, "right": canvas.ORANGE}.get(label.kind, canvas.WHITE)
+    canvas.put_text(image, label.centre, label.text, size, colour, plate=True, turned_deg=label.turned_deg)
 
 
 def _zoomed(points: object, zoom: float) -> Vec:

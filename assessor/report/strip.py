@@ -17,6 +17,7 @@ PAPER: canvas.Colour = (250, 249, 246)
 FAINT: canvas.Colour = (95, 98, 104)
 MIN_WIDTH_PX = 720  # narrower, sentences become columns of single words
 HINTS_AT_MOST = 2
+NOT_ON_THE_PICTURE = frozenset({"no_scale", "no_wound", "ruler_chosen"})  # said otherwise, or all is well
 _NICE = (1.0, 2.0, 5.0)
 
 _Symbol = Callable[[Bgr, Vec, float], None]
@@ -108,9 +109,11 @@ def _sentences(assessment: PhotoAssessment, size: int) -> list[_Text]:
         title = (f"Wound {i + 1}: " if many else "") + _summary(wound)
         out.append(_Text(title, round(size * 1.2), canvas.INK))
         out += [_Text(hint.text, size, canvas.INK) for hint in wound.hints[: 1 if many else HINTS_AT_MOST]]
+    # One warning: the rest is in the result, and this picture is for a glance.
+    notes = [w.text for w in assessment.warnings if w.code not in NOT_ON_THE_PICTURE][:1]
     if assessment.scale is None:
-        out.append(_Text("No scale in the photo: ratios only, no millimetres.", round(size * 0.9), FAINT))
-    return out
+        notes.append("No scale in the photo: ratios only, no millimetres.")
+    return out + [_Text(note, round(size * 0.85), FAINT) for note in notes]
 
 
 def _summary(wound: Wound) -> str:
@@ -198,7 +201,7 @@ def _bite(colour: canvas.Colour) -> _Symbol:
 
 
 def _dashed(image: Bgr, at: Vec, size: float) -> None:
-    canvas.ring(image, at, size * 0.3, canvas.GREY, size * 0.1, dashed=True)
+    canvas.ring(image, at, size * 0.38, canvas.GREY, size * 0.11, dashed=True)
 
 
 def _look(image: Bgr, at: Vec, size: float) -> None:
