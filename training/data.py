@@ -24,16 +24,21 @@ def letterbox(bgr: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Pad to (side, side) with grey at the right and the bottom."""
     h, w = bgr.shape[:2]
     return np.asarray(
-        cv2.copyMakeBorder(bgr, 0, side - h, 0, side - w, cv2.BORDER_CONSTANT, value=(128, 128, 128)), np.uint8
+        cv2.copyMakeBorder(bgr, 0, side - h, 0, side - w, cv2.BORDER_CONSTANT, value=(128, 128, 128)),
+        np.uint8,
     )
 
 
-def fine_example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
+def fine_example(
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
     r = render_strip(rng, STRIP[1], STRIP[0], STITCH_PX)
     return (r.bgr, *fine_labels(r))
 
 
-def coarse_example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
+def coarse_example(
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
     short = int(COARSE_SIDE * (rng.uniform(0.25, 0.5) if rng.random() < 0.4 else rng.uniform(0.55, 1.0)))
     size = (COARSE_SIDE, short) if rng.random() < 0.65 or short < 140 else (short, COARSE_SIDE)
     r = render_photo(rng, *size)
@@ -51,7 +56,7 @@ class Pool:
     images: torch.Tensor
     maps: torch.Tensor
     values: torch.Tensor
-    made: "Synchronized[int]"
+    made: Synchronized[int]
     workers: list[Any]
 
     def batch(self, n: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -61,7 +66,12 @@ class Pool:
 
 
 def _render_forever(
-    kind: str, seed: int, images: torch.Tensor, maps: torch.Tensor, values: torch.Tensor, made: "Synchronized[int]"
+    kind: str,
+    seed: int,
+    images: torch.Tensor,
+    maps: torch.Tensor,
+    values: torch.Tensor,
+    made: Synchronized[int],
 ) -> None:
     import os
 

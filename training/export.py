@@ -1,6 +1,6 @@
 """Write a trained network as ONNX into the package and check that cv2.dnn says the same.
 
-    python -m training.export fine coarse
+python -m training.export fine coarse
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def export(kind: str) -> Path:
     target = MODELS / f"{kind}.onnx"
     example = torch.rand(1, 3, 128, 320)
     if kind == "coarse":
-        torch.onnx.export(net, (torch.rand(1, 3, 320, 320),), str(target), dynamo=True, external_data=False, verbose=False)
+        torch.onnx.export(
+            net, (torch.rand(1, 3, 320, 320),), str(target), dynamo=True, external_data=False, verbose=False
+        )
         example = torch.rand(1, 3, 320, 320)
     else:
         width = torch.export.Dim("w32", min=2, max=80)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 COARSE_CHANNELS = ("incision", "band", "log2_length", "cos2", "sin2")
@@ -28,7 +28,9 @@ class UNet(nn.Module):
         c = WIDTHS[kind]
         outputs = len(FINE_CHANNELS if kind == "fine" else COARSE_CHANNELS)
         self.stem = nn.Sequential(
-            nn.Conv2d(3, c[0], 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(c[0]), nn.ReLU(inplace=True)
+            nn.Conv2d(3, c[0], 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(c[0]),
+            nn.ReLU(inplace=True),
         )
         self.down = nn.ModuleList(
             nn.Sequential(_block(c[max(i - 1, 0)], k), _block(k, k)) for i, k in enumerate(c)

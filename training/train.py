@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.data import augment, start_pool
@@ -48,8 +48,12 @@ def value_loss(out: Tensor, target: Tensor) -> Tensor:
 def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
     if kind == "fine":
         return {
-            "mask": mask_loss(out[:, :3], maps[:, :3]).mul(torch.tensor([1.0, 0.7, 0.4], device=out.device)).sum(),
-            "peak": focal(out[:, 3:7], maps[:, 3:]).mul(torch.tensor([1.0, 0.6, 0.6, 0.4], device=out.device)).sum(),
+            "mask": mask_loss(out[:, :3], maps[:, :3])
+            .mul(torch.tensor([1.0, 0.7, 0.4], device=out.device))
+            .sum(),
+            "peak": focal(out[:, 3:7], maps[:, 3:])
+            .mul(torch.tensor([1.0, 0.6, 0.6, 0.4], device=out.device))
+            .sum(),
             "offset": 4 * value_loss(out[:, 7:], values).sum(),
         }
     return {"mask": mask_loss(out[:, :2], maps).sum(), "value": value_loss(out[:, 2:], values).sum()}
@@ -112,17 +116,35 @@ def main() -> None:
         log.append([float(p) for p in parts.values()])
         if step % 100 == 0:
             mean = dict(zip(parts, np.mean(log[-100:], 0).round(4).tolist(), strict=True))
-            print(json.dumps({"step": step, "minutes": round((trained_s + elapsed) / 60, 1), "rendered": pool.made.value, **mean}), flush=True)
+            print(
+                json.dumps(
+                    {
+                        "step": step,
+                        "minutes": round((trained_s + elapsed) / 60, 1),
+                        "rendered": pool.made.value,
+                        **mean,
+                    }
+                ),
+                flush=True,
+            )
         if time.time() - saved_at > 60:
             _save(path, net, optimiser, average, step, trained_s + elapsed)
             saved_at = time.time()
     _save(path, net, optimiser, average, step, trained_s + time.time() - began)
 
 
-def _save(path: Path, net: UNet, optimiser: torch.optim.Optimizer, average: dict[str, Tensor], step: int, s: float) -> None:
+def _save(
+    path: Path, net: UNet, optimiser: torch.optim.Optimizer, average: dict[str, Tensor], step: int, s: float
+) -> None:
     part = path.with_suffix(".part")
     torch.save(
-        {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step, "trained_s": s},
+        {
+            "net": net.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "average": average,
+            "step": step,
+            "trained_s": s,
+        },
         part,
     )
     part.replace(path)

@@ -40,7 +40,12 @@ def random_camera(rng: np.random.Generator, poor: float) -> Camera:
 
 def take(picture: Array, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Scene light (h, w, 3), float32 0 to 255 -> the picture taken, uint8 BGR of the same size."""
-    x = picture * cv2.resize(light_field((24, 24), rng), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)[:, :, None]
+    x = (
+        picture
+        * cv2.resize(light_field((24, 24), rng), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)[
+            :, :, None
+        ]
+    )
     gain = np.exp(rng.normal(0, camera.cast, 3)).astype(np.float32) * np.float32(np.exp(rng.normal(0, 0.12)))
     mean = np.float32(128)
     x = (x * gain - mean) * np.float32(camera.contrast) + mean
@@ -58,13 +63,15 @@ def take(picture: Array, camera: Camera, rng: np.random.Generator) -> NDArray[np
         cv2.line(k, tuple(int(v) for v in np.round(c - d)), tuple(int(v) for v in np.round(c + d)), 1.0)
         x = cv2.filter2D(x, -1, k / k.sum())
     if camera.noise > 0.2:
-        grain = rng.standard_normal(x.shape[:2] + (1,), np.float32) * 0.7 + 0.5 * rng.standard_normal(x.shape, np.float32)
+        grain = rng.standard_normal((*x.shape[:2], 1), np.float32) * 0.7 + 0.5 * rng.standard_normal(
+            x.shape, np.float32
+        )
         x = x + grain * np.float32(camera.noise)
     if camera.sharpen:
         x = x + np.float32(camera.sharpen) * (x - cv2.GaussianBlur(x, (0, 0), 1.2))
-    eight = np.clip(x, 0, 255).astype(np.uint8)
+    eight: NDArray[np.uint8] = np.clip(x, 0, 255).astype(np.uint8)
     if camera.jpeg_quality < 96:
         ok, data = cv2.imencode(".jpg", eight, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg_quality])
         assert ok
-        eight = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        eight = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return eight

@@ -46,9 +46,7 @@ class Canvas:
         p = self.project(square)
         return float(np.sqrt(abs(np.linalg.det(p[1:] - p[0]))) / 0.1)
 
-    def polygon(
-        self, points_mm: Points, colour: Colour, alpha: float = 1.0, blur_mm: float = 0.0
-    ) -> None:
+    def polygon(self, points_mm: Points, colour: Colour, alpha: float = 1.0, blur_mm: float = 0.0) -> None:
         """Fill a closed polygon, its edge softened by a Gaussian of `blur_mm`."""
         self._blend([points_mm], colour, alpha, blur_mm)
 
@@ -84,7 +82,8 @@ class Canvas:
         """The final (height, width, 3) float32 picture."""
         if self.supersample == 1:
             return self.fine
-        return cv2.resize(self.fine, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        size = (self.width, self.height)
+        return np.asarray(cv2.resize(self.fine, size, interpolation=cv2.INTER_AREA), np.float32)
 
     def _blend(self, polygons_mm: list[Points], colour: Colour, alpha: float, blur_mm: float) -> None:
         drawn = [apply_homography(self._to_fine, p) for p in polygons_mm if len(p) >= 3]

@@ -116,7 +116,12 @@ def _strand(a: Points, b: Points, row: Row, rng: np.random.Generator) -> Points:
 
 
 def _add_knot(
-    closure: Closure, at: Points, outward: Points, row: Row, rng: np.random.Generator, count: int | None = None
+    closure: Closure,
+    at: Points,
+    outward: Points,
+    row: Row,
+    rng: np.random.Generator,
+    count: int | None = None,
 ) -> None:
     closure.knots.append((at, row.knot_size * rng.uniform(0.75, 1.3)))
     base = np.arctan2(outward[1], outward[0]) + row.tail_angle

@@ -9,7 +9,8 @@ from assessor.render.pad import visible_mm
 from assessor.render.thread import Thread, draw_strand
 
 INKS: tuple[Colour, ...] = (
-    (45, 40, 190), (60, 30, 140), (110, 40, 90), (120, 60, 20), (150, 110, 40), (35, 30, 35), (90, 90, 30), (60, 20, 60),
+    (45, 40, 190), (60, 30, 140), (110, 40, 90), (120, 60, 20),
+    (150, 110, 40), (35, 30, 35), (90, 90, 30), (60, 20, 60),
 )  # fmt: skip
 
 
@@ -18,14 +19,19 @@ def _frame_of(at: Points, angle: float) -> tuple[Points, Points]:
     return x, np.array([-x[1], x[0]])
 
 
-def draw_ruler(canvas: Canvas, at_mm: Points, angle: float, rng: np.random.Generator, mm: float = 1.0) -> None:
+def draw_ruler(
+    canvas: Canvas, at_mm: Points, angle: float, rng: np.random.Generator, mm: float = 1.0
+) -> None:
     """A paper, plastic or steel ruler from `at_mm` along `angle`; `mm` is one of its millimetres in mm."""
     x, y = _frame_of(at_mm, angle)
     length, width = float(rng.uniform(45, 80)) * mm, float(rng.uniform(12, 26)) * mm
     steel = rng.random() < 0.2
     paper: Colour = (150, 155, 158) if steel else (226, 230, 232)
     box = np.array([[-2 * mm, 0], [length, 0], [length, width], [-2 * mm, width]])
-    place = lambda p: at_mm + p[:, :1] * x + p[:, 1:] * y  # noqa: E731
+
+    def place(p: Points) -> Points:
+        return np.asarray(at_mm + p[:, :1] * x + p[:, 1:] * y, float)
+
     canvas.polygon(place(box + rng.normal(0, 0.25 * mm, 2)), (30, 30, 35), 0.4, 0.8 * mm)
     canvas.polygon(place(box), paper)
     black: Colour = (30, 28, 28)
@@ -51,7 +57,13 @@ def draw_ruler(canvas: Canvas, at_mm: Points, angle: float, rng: np.random.Gener
 
 
 def draw_digit(
-    canvas: Canvas, at_mm: Points, angle: float, size_mm: float, pen_mm: float, ink: Colour, rng: np.random.Generator
+    canvas: Canvas,
+    at_mm: Points,
+    angle: float,
+    size_mm: float,
+    pen_mm: float,
+    ink: Colour,
+    rng: np.random.Generator,
 ) -> None:
     """A hand-drawn or printed sign: one to three strokes that look like a digit or a letter."""
     x, y = _frame_of(at_mm, angle)
@@ -85,12 +97,19 @@ def draw_frame(canvas: Canvas, inner_mm: Points, width_mm: float, rng: np.random
     outer = centre + d * (1 + width_mm / np.linalg.norm(d, axis=1, keepdims=True) * 1.4)
     for k in range(4):
         j = (k + 1) % 4
-        canvas.stroke(np.linspace(inner_mm[k], inner_mm[j], 4), 0.25 * width_mm, (20, 18, 25), 0.45, 0.2 * width_mm)
+        canvas.stroke(
+            np.linspace(inner_mm[k], inner_mm[j], 4), 0.25 * width_mm, (20, 18, 25), 0.45, 0.2 * width_mm
+        )
     for k in range(4):
         j = (k + 1) % 4
         side = np.array([inner_mm[k], inner_mm[j], outer[j], outer[k]])
         canvas.polygon(side, tuple(np.asarray(colour) * rng.uniform(0.85, 1.1)))
-        canvas.stroke(np.linspace(inner_mm[k], inner_mm[j], 4), 0.06 * width_mm, tuple(np.asarray(colour) * 0.5 + 60), 0.6)
+        canvas.stroke(
+            np.linspace(inner_mm[k], inner_mm[j], 4),
+            0.06 * width_mm,
+            tuple(np.asarray(colour) * 0.5 + 60),
+            0.6,
+        )
     table: Colour = [(165, 160, 150), (60, 60, 60), (225, 225, 225), (70, 110, 150), (120, 160, 90)][
         int(rng.integers(0, 5))
     ]
@@ -100,7 +119,9 @@ def draw_frame(canvas: Canvas, inner_mm: Points, width_mm: float, rng: np.random
         canvas.polygon(np.array([outer[k], outer[j], far[j], far[k]]), table)
 
 
-def draw_instrument(canvas: Canvas, tip_mm: Points, angle: float, size_mm: float, rng: np.random.Generator) -> None:
+def draw_instrument(
+    canvas: Canvas, tip_mm: Points, angle: float, size_mm: float, rng: np.random.Generator
+) -> None:
     """A needle holder, forceps or scissors lying in view: two tapering, shiny metal limbs."""
     steel = rng.uniform(120, 190)
     for side in (-1, 1):
@@ -120,10 +141,14 @@ def draw_hairs(canvas: Canvas, size_mm: float, rng: np.random.Generator) -> None
         at = visible_mm(canvas, rng)[0]
         curve = smooth_curve(at + np.cumsum(rng.normal(0, 0.35 * size_mm, (3, 2)), axis=0), 14)
         dark = rng.random() < 0.7
-        canvas.stroke(curve, size_mm * 0.012, (40, 45, 60) if dark else (225, 228, 230), rng.uniform(0.3, 0.9))
+        canvas.stroke(
+            curve, size_mm * 0.012, (40, 45, 60) if dark else (225, 228, 230), rng.uniform(0.3, 0.9)
+        )
 
 
-def draw_loose_thread(canvas: Canvas, thread: Thread, size_mm: float, light: Points, rng: np.random.Generator) -> None:
+def draw_loose_thread(
+    canvas: Canvas, thread: Thread, size_mm: float, light: Points, rng: np.random.Generator
+) -> None:
     """An offcut of the same thread lying on the pad."""
     at = visible_mm(canvas, rng)[0]
     curve = smooth_curve(at + np.cumsum(rng.normal(0, 0.45 * size_mm, (3, 2)), axis=0), 18)
@@ -135,7 +160,9 @@ def draw_glare(canvas: Canvas, size_mm: float, rng: np.random.Generator) -> None
     at = visible_mm(canvas, rng)[0]
     if rng.random() < 0.3:
         r, a = size_mm * rng.uniform(1, 4), np.linspace(0, rng.uniform(1.5, 6.2), 30) + rng.uniform(0, 6)
-        canvas.stroke(at + r * np.c_[np.cos(a), np.sin(a)], 0.3 * r, (250, 250, 250), rng.uniform(0.2, 0.8), 0.08 * r)
+        canvas.stroke(
+            at + r * np.c_[np.cos(a), np.sin(a)], 0.3 * r, (250, 250, 250), rng.uniform(0.2, 0.8), 0.08 * r
+        )
         return
     for _ in range(int(rng.integers(1, 6))):
         p = at + rng.normal(0, 0.6 * size_mm, 2)

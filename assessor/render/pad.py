@@ -67,7 +67,7 @@ def draw_surface(canvas: Canvas, kit: str, rng: np.random.Generator) -> Colour:
 def visible_mm(canvas: Canvas, rng: np.random.Generator, n: int = 1) -> Points:
     """Random points (n, 2) of the pad that the picture shows."""
     px = rng.uniform((0, 0), (canvas.width, canvas.height), (n, 2))
-    return apply_homography(np.linalg.inv(canvas.mm_to_px), px)
+    return apply_homography(np.asarray(np.linalg.inv(canvas.mm_to_px), float), px)
 
 
 def _speck(canvas: Canvas, rng: np.random.Generator, base: Colour) -> None:
@@ -111,7 +111,11 @@ def draw_incision(
         strength = rng.uniform(0.35, 1.0)
         if rng.random() < 0.5:  # smeared beside the line
             canvas.stroke(
-                line, ink_width_mm * rng.uniform(2, 4), ink, strength * rng.uniform(0.05, 0.3), ink_width_mm * 0.6
+                line,
+                ink_width_mm * rng.uniform(2, 4),
+                ink,
+                strength * rng.uniform(0.05, 0.3),
+                ink_width_mm * 0.6,
             )
         patchy = rng.random() < 0.45
         a = 0
@@ -120,10 +124,10 @@ def draw_incision(
             if not patchy or rng.random() < 0.72:
                 off = rng.normal(0, 0.12) * ink_width_mm
                 part = curve.to_mm(u[a : b + 1], off)
-                widths = ink_width_mm * np.clip(
-                    1 + np.cumsum(rng.normal(0, 0.08, len(part))), 0.35, 1.8
+                widths = ink_width_mm * np.clip(1 + np.cumsum(rng.normal(0, 0.08, len(part))), 0.35, 1.8)
+                canvas.stroke(
+                    part, widths, ink, strength * rng.uniform(0.6, 1.0), ink_width_mm * rng.uniform(0.05, 0.3)
                 )
-                canvas.stroke(part, widths, ink, strength * rng.uniform(0.6, 1.0), ink_width_mm * rng.uniform(0.05, 0.3))
             a = b
     if gape_mm > 0:
         share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
@@ -139,13 +143,15 @@ def draw_incision(
         canvas.stroke(line, width, (35, 32, 50), slit_alpha, 0.3 * width)
         if rng.random() < 0.4:  # a raised or sunken lip catches light
             canvas.stroke(
-                curve.to_mm(u, width * 1.5), width * 2, (235, 235, 245), 0.35 * slit_alpha * rng.random(), width
+                curve.to_mm(u, width * 1.5),
+                width * 2,
+                (235, 235, 245),
+                0.35 * slit_alpha * rng.random(),
+                width,
             )
 
 
-def draw_dots(
-    canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng: np.random.Generator
-) -> None:
+def draw_dots(canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng: np.random.Generator) -> None:
     """Ink dots where stitches should go."""
     alpha, soft = rng.uniform(0.55, 1.0), rng.uniform(0.1, 0.5)
     for p in at_mm:
@@ -161,7 +167,9 @@ def draw_dimples(canvas: Canvas, closure: Closure, stitch_mm: float, rng: np.ran
     """Tissue drawn in at the punctures and along taut strands: darker hollows, lighter rims."""
     depth = rng.uniform(0, 0.4)
     for p in closure.punctures:
-        canvas.disc(p, stitch_mm * rng.uniform(0.03, 0.09), (40, 45, 70), depth * rng.random(), 0.05 * stitch_mm)
+        canvas.disc(
+            p, stitch_mm * rng.uniform(0.03, 0.09), (40, 45, 70), depth * rng.random(), 0.05 * stitch_mm
+        )
     if rng.random() < 0.4:
         for s in closure.stitches:
             ridge = np.linspace(s.bites_mm[0], s.bites_mm[1], 8) + rng.normal(0, 0.03 * stitch_mm, 2)

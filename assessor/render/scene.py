@@ -77,7 +77,8 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     grow = np.diag([width / w, height / h, 1.0])
     grow[0, 2], grow[1, 2] = 0.5 * width / w - 0.5, 0.5 * height / h - 0.5
     bgr = np.asarray(
-        cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC), np.uint8
+        cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC),
+        np.uint8,
     )
     return Rendered(bgr, (truth_of(wound, grow @ mm_to_px),), kit, w / width / px_per_mm)
 
@@ -142,8 +143,14 @@ def _paint_all(
     placed = [(with_contrast(w, ground, rng), p) for w, p in placed]
     wound = placed[0][0]
     if rng.random() < (0.75 if kit == "rubber" else 0.04):
-        draw_grid(canvas, size * rng.uniform(0.8, 2.5), rng.uniform(-1, 1, 2) * size, rng.normal(0, 0.15), rng)
-    beside = lambda far: curve.to_mm(rng.uniform(0, curve.length_mm), far * size * rng.choice([-1.0, 1.0]))[0]  # noqa: E731
+        draw_grid(
+            canvas, size * rng.uniform(0.8, 2.5), rng.uniform(-1, 1, 2) * size, rng.normal(0, 0.15), rng
+        )
+
+    def beside(far: float) -> Points:
+        at = curve.to_mm(rng.uniform(0, curve.length_mm), far * size * rng.choice([-1.0, 1.0]))
+        return np.asarray(at[0], float)
+
     if rng.random() < frame_share:
         w, h = curve.length_mm, size
         near = rng.uniform(0.8, 4.0, 4) * size + 0.3 * size
@@ -154,9 +161,16 @@ def _paint_all(
     if ruler or (ruler is None and rng.random() < {"silicone": 0.28, "rubber": 0.08, "skin": 0.08}[kit]):
         for _ in range(int(rng.integers(1, 3))):
             side = rng.choice([-1.0, 1.0])
-            turn = rng.normal(0, 0.08) + (np.pi if side < 0 else 0.0) + (0 if rng.random() < 0.85 else np.pi / 2)
+            turn = (
+                rng.normal(0, 0.08) + (np.pi if side < 0 else 0.0) + (0 if rng.random() < 0.85 else np.pi / 2)
+            )
             far = rng.uniform(0.62, 2.2) * size * side
-            at = curve.to_mm(rng.uniform(-0.5, 0.8) * curve.length_mm if side > 0 else rng.uniform(0.3, 1.5) * curve.length_mm, far)[0]
+            at = curve.to_mm(
+                rng.uniform(-0.5, 0.8) * curve.length_mm
+                if side > 0
+                else rng.uniform(0.3, 1.5) * curve.length_mm,
+                far,
+            )[0]
             draw_ruler(canvas, at, turn, rng, mm=true_mm * size / 8 if ruler is None else true_mm)
     if rng.random() < (0.18 if kit == "silicone" else 0.06):
         draw_label(canvas, beside(rng.uniform(0.9, 3.0)), size * rng.uniform(0.8, 2.2), rng)

@@ -100,6 +100,6 @@ def tail_curve(start_mm: Points, angle: float, length_mm: float, rng: np.random.
     steps = 14
     headings = angle + bend * np.linspace(0, 1, steps) + np.cumsum(rng.normal(0, 0.03, steps))
     step = length_mm / steps
-    return start_mm + np.r_[
-        np.zeros((1, 2)), np.cumsum(np.c_[np.cos(headings), np.sin(headings)] * step, axis=0)
-    ]
+    way = np.cumsum(np.c_[np.cos(headings), np.sin(headings)] * step, axis=0)
+    curve: Points = start_mm + np.r_[np.zeros((1, 2)), way]
+    return curve

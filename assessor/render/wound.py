@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assessor.render.canvas import Canvas, Colour, Points, apply_homography
 from assessor.render.closure import CLOSURES, Closure, Curve, Row, StitchTruth, make_curve
@@ -46,7 +47,9 @@ class Wound:
     holes_mm: Points
 
 
-def sample_wound(rng: np.random.Generator, kit: str, technique: str | None = None, count: int | None = None) -> Wound:
+def sample_wound(
+    rng: np.random.Generator, kit: str, technique: str | None = None, count: int | None = None
+) -> Wound:
     """Draw a wound: kit is silicone, rubber or skin; technique one of the contract's, else at random."""
     if technique is None:
         names = list(TECHNIQUE_SHARES)
@@ -118,7 +121,8 @@ def sample_wound(rng: np.random.Generator, kit: str, technique: str | None = Non
         stitch_mm=stitch,
         gap_mm=gap,
         ink=ink if painted else None,
-        ink_width_mm=stitch * float(np.exp(rng.uniform(np.log(0.025), np.log(0.4 if kit == "silicone" else 0.22)))),
+        ink_width_mm=stitch
+        * float(np.exp(rng.uniform(np.log(0.025), np.log(0.4 if kit == "silicone" else 0.22)))),
         gape_mm=sides,
         slit_alpha=float(rng.uniform(0, 0.9)) if kit != "rubber" else float(rng.uniform(0, 0.35)),
         dots_mm=dots,
@@ -149,7 +153,7 @@ def with_contrast(wound: Wound, ground: Colour, rng: np.random.Generator) -> Wou
     return replace(wound, thread=replace(wound.thread, colour=dark, opacity=1.0))
 
 
-def _which_stitched(n: int, kit: str, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _which_stitched(n: int, kit: str, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Finished rows mostly; on skin often begun ones, their other places still dots."""
     mask = np.ones(n, bool)
     if rng.random() < {"silicone": 0.15, "rubber": 0.1, "skin": 0.55}[kit]:
@@ -164,7 +168,13 @@ def _which_stitched(n: int, kit: str, rng: np.random.Generator) -> "np.ndarray[t
 
 
 def _dots(
-    curve: Curve, at_u: Points, row: Row, closure: Closure, stitched: Points, bare: bool, rng: np.random.Generator
+    curve: Curve,
+    at_u: Points,
+    row: Row,
+    closure: Closure,
+    stitched: NDArray[np.bool_],
+    bare: bool,
+    rng: np.random.Generator,
 ) -> Points:
     size = sum(row.bite_mm)
     jitter = rng.uniform(0.01, 0.08) * size
@@ -175,10 +185,12 @@ def _dots(
             middle = s.bites_mm.mean(0)
             for share in rows:
                 places.append(middle + share * (s.bites_mm - middle) + rng.normal(0, jitter, (2, 2)))
-        at_u = at_u[~stitched.astype(bool)]
+        at_u = at_u[~stitched]
     for u in at_u:
         for share in rows:
-            pair = np.concatenate([curve.to_mm(u, -row.bite_mm[0] * share), curve.to_mm(u, row.bite_mm[1] * share)])
+            pair = np.concatenate(
+                [curve.to_mm(u, -row.bite_mm[0] * share), curve.to_mm(u, row.bite_mm[1] * share)]
+            )
             places.append(pair + rng.normal(0, jitter, (2, 2)))
     return np.concatenate(places) if places else np.zeros((0, 2))
 
@@ -186,11 +198,19 @@ def _dots(
 def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Generator) -> None:
     """Paint all of a wound on the canvas (its mm are the canvas's mm)."""
     closure, thread, stitch = wound.closure, wound.thread, wound.stitch_mm
-    draw_incision(canvas, wound.curve, stitch, wound.ink, wound.ink_width_mm, wound.gape_mm, wound.slit_alpha, rng)
+    draw_incision(
+        canvas, wound.curve, stitch, wound.ink, wound.ink_width_mm, wound.gape_mm, wound.slit_alpha, rng
+    )
     if rng.random() < 0.25:  # dots of ink at the incision's ends
         for u in (0.0, wound.curve.length_mm):
             if rng.random() < 0.8:
-                draw_dots(canvas, wound.curve.to_mm(u, 0.0), stitch * rng.uniform(0.08, 0.25), INKS[int(rng.integers(0, 3))], rng)
+                draw_dots(
+                    canvas,
+                    wound.curve.to_mm(u, 0.0),
+                    stitch * rng.uniform(0.08, 0.25),
+                    INKS[int(rng.integers(0, 3))],
+                    rng,
+                )
     draw_dots(canvas, wound.dots_mm, wound.dot_radius_mm, wound.dot_ink, rng)
     for p in wound.holes_mm:
         canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
@@ -209,8 +229,17 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
     smear = wound.kit == "skin" and rng.random() < 0.4
     for _, line in strands + tails if over else tails + strands:
         if smear:  # ink rubbed off by the thread
-            canvas.stroke(line, 3 * thread.diameter_mm, wound.dot_ink, rng.uniform(0.05, 0.35), 1.5 * thread.diameter_mm)
-        draw_strand(canvas, line, thread, light * rng.uniform(0.5, 2.0), rng, thread.diameter_mm * rng.uniform(0.2, 1.5))
+            canvas.stroke(
+                line, 3 * thread.diameter_mm, wound.dot_ink, rng.uniform(0.05, 0.35), 1.5 * thread.diameter_mm
+            )
+        draw_strand(
+            canvas,
+            line,
+            thread,
+            light * rng.uniform(0.5, 2.0),
+            rng,
+            thread.diameter_mm * rng.uniform(0.2, 1.5),
+        )
     for at, size in closure.knots:
         draw_knot(canvas, at, size, thread, light, rng)
 
@@ -243,7 +272,10 @@ def truth_of(wound: Wound, wound_to_px: Points, samples: int = 64) -> WoundTruth
         typical = float(np.median(np.linalg.norm(bites[:, 1] - bites[:, 0], axis=1)))
     else:
         mid = wound.curve.length_mm / 2
-        a, b = project(wound.curve.to_mm(mid, -wound.row.bite_mm[0])), project(wound.curve.to_mm(mid, wound.row.bite_mm[1]))
+        a, b = (
+            project(wound.curve.to_mm(mid, -wound.row.bite_mm[0])),
+            project(wound.curve.to_mm(mid, wound.row.bite_mm[1])),
+        )
         typical = float(np.linalg.norm(a - b))
     return WoundTruth(
         technique=wound.technique,
