@@ -47,12 +47,10 @@ def place(rows: Sequence[Row], width: int, height: int, text_px: float) -> list[
     taken: list[Box] = []
     placed: list[Placed] = []
     for wound, row in enumerate(rows):
-        if len(rows) > 1 and row.incision is not None and len(row.incision) > 1:
-            text, start = f"Wound {wound + 1}", row.incision[0]
-            out = _axis(start - row.incision[-1])
-            spot = _best(start + 4 * out, out, _extent(text, round(text_px), 0), frame, taken, obstacles)
-            taken.append(spot.box)
-            placed.append(Placed("wound", wound, -1, text, spot.centre, round(text_px)))
+        if len(rows) > 1:
+            label = _wound_label(wound, row, round(text_px), frame, taken, obstacles)
+            if label is not None:
+                placed.append(label)
         size_px = _text_px(row, text_px)
         radius = badge_radius(size_px)
         end = _badge_end(row, frame, 2 * radius)
@@ -83,6 +81,21 @@ def place(rows: Sequence[Row], width: int, height: int, text_px: float) -> list[
                     kind: Literal["left", "right"] = "right" if side else "left"
                     placed.append(Placed(kind, wound, i, text, spot.centre, size_px, turn))
     return placed
+
+
+def _wound_label(
+    wound: int, row: Row, size_px: int, frame: Box, taken: list[Box], obstacles: Vec
+) -> Placed | None:
+    """The wound's name before the first point of its incision that is in view."""
+    if row.incision is None or len(row.incision) < 2:
+        return None
+    inside = [point for point in row.incision if frame.count(point[None])]
+    if not inside:
+        return None
+    name, out = f"Wound {wound + 1}", _axis(row.incision[0] - row.incision[-1])
+    spot = _best(inside[0] + 4 * out, out, _extent(name, size_px, 0), frame, taken, obstacles)
+    taken.append(spot.box)
+    return Placed("wound", wound, -1, name, spot.centre, size_px)
 
 
 def badge_radius(size_px: float) -> float:
