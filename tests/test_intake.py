@@ -411,10 +411,10 @@ def test_a_memory_cap_ends_in_a_clear_error_not_in_a_crash(tmp_path: Path) -> No
     path = tmp_path / "large.png"
     Image.new("L", (7000, 7000), 128).save(path, compress_level=1)
     program = (
-        "import sys\n"
-        "from assessor.photo.intake import IntakeError, limit_memory, load_photo\n"
+        "import resource, sys\n"
+        "from assessor.photo.intake import IntakeError, load_photo\n"
         "used = int(next(r for r in open('/proc/self/status') if r.startswith('VmSize')).split()[1]) * 1024\n"
-        "limit_memory(used + 60_000_000)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000, resource.RLIM_INFINITY))\n"
         "try:\n"
         "    load_photo(sys.argv[1])\n"
         "except IntakeError as error:\n"

@@ -104,6 +104,17 @@ def test_blur_of_plain_edges_is_their_sigma(sigma: float, noise: float) -> None:
     assert blur_px(bgr, mask, 64.0) == pytest.approx(sigma, rel=0.25)
 
 
+def test_noise_does_not_pass_for_sharpness() -> None:
+    # a faint thread, much blurred: the noise holds as much fine detail as the thread does
+    reads = []
+    for noise in (0.0, 10.0):
+        seen = see(*pad(90, 8, thread=(110, 135, 175), blur=7, noise=noise, count=10))
+        assert seen is not None
+        assert seen.blur_px is not None
+        reads.append(seen.blur_px)
+    assert reads[1] == pytest.approx(reads[0], rel=0.2)
+
+
 def test_a_plain_surface_has_no_blur_to_tell() -> None:
     bgr = np.full((200, 200, 3), 128, np.uint8)
     assert blur_px(bgr, np.full((200, 200), 255, np.uint8), 64.0) is None
@@ -212,15 +223,24 @@ def test_a_white_thread_is_not_glare_but_a_reflection_on_a_bite_is() -> None:
     assert "1 bite" in notice.text
 
 
-def test_the_frame() -> None:
+@pytest.mark.parametrize("turns", range(4))
+def test_an_incision_that_ends_at_the_frame(turns: int) -> None:
     bgr, wound = pad()
     assert wound.incision_px is not None
-    left, top = (round(v) for v in wound.incision_px[0])
-    moved = tuple(stitch(np.array(s.bites_px) - [0, top]) for s in wound.stitches)
-    line = tuple((x, y - top) for x, y in wound.incision_px)
-    assert codes(check(bgr[top:], (WoundFinding(line, 0.9, 1.0, moved),))) == {"wound_at_frame"}
-    assert 0 < left < bgr.shape[1]
+    top = round(wound.incision_px[0][1])
+    bgr, shift = bgr[top:], np.array([0, top])
+    bites = np.array([s.bites_px for s in wound.stitches]) - shift
+    line = np.array(wound.incision_px) - shift
+    for _ in range(turns):  # np.rot90: (x, y) -> (y, width - 1 - x)
+        bites = np.stack([bites[..., 1], bgr.shape[1] - 1 - bites[..., 0]], axis=-1)
+        line = np.stack([line[..., 1], bgr.shape[1] - 1 - line[..., 0]], axis=-1)
+        bgr = np.ascontiguousarray(np.rot90(bgr))
+    turned = wound_of(bites, [(float(x), float(y)) for x, y in line])
+    assert codes(check(bgr, (turned,))) == {"wound_at_frame"}
 
+
+def test_stitches_cut_by_the_frame() -> None:
+    bgr, wound = pad()
     cut = (stitch(np.array(wound.stitches[0].bites_px), cut=True), *wound.stitches[1:])
     (notice,) = check(bgr, (WoundFinding(wound.incision_px, 0.9, 1.0, cut),))
     assert notice.code == "stitches_cut"

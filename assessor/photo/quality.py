@@ -42,7 +42,7 @@ AT_FRAME_PX = 2.0
 SIZE_TOLERANCE = 2.0
 SIZE_JUDGED_FROM_PX = 4.0  # below this the width is the camera's, not the thread's
 # Without a wound the whole photo is looked at, shrunk to this; a stitch is taken to be 1/25 of it.
-OVERVIEW_SIDE_PX = 1600
+OVERVIEW_SIDE_PX = 800
 OVERVIEW_STITCH = 0.04
 
 # USP size of synthetic thread -> least and largest diameter in mm (USP <861>; sources disagree on
