@@ -1,7 +1,7 @@
 """The command `assessor`. Nothing heavy is imported before a command runs.
 
-Exit codes: 0 done; 1 at least one input could not be assessed; 2 wrong usage; 3 nothing could be assessed;
-130 stopped by Ctrl-C (what was graded is kept).
+Exit codes: 0 done; 1 at least one input could not be assessed (refused, or no wound on it); 2 wrong usage;
+3 nothing could be assessed; 130 stopped by Ctrl-C (what was graded is kept).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from assessor.folder import PhotoDone
 
-DONE, SOME_REFUSED, WRONG_USAGE, NOTHING_ASSESSED, STOPPED = 0, 1, 2, 3, 130
+DONE, SOME_NOT_ASSESSED, WRONG_USAGE, NOTHING_ASSESSED, STOPPED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
     name="assessor",
@@ -83,8 +83,8 @@ def grade(
         raise typer.Exit(NOTHING_ASSESSED)
     _tell(done)
     typer.echo(f"Results: {out / CSV_NAME}, and a picture and a JSON file for each photo beside it.")
-    refused = sum(photo.refused for photo in done)
-    raise typer.Exit(DONE if not refused else NOTHING_ASSESSED if refused == len(done) else SOME_REFUSED)
+    assessed = sum(photo.assessed for photo in done)
+    raise typer.Exit(DONE if assessed == len(done) else SOME_NOT_ASSESSED if assessed else NOTHING_ASSESSED)
 
 
 @app.command()

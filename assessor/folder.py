@@ -50,6 +50,11 @@ class PhotoDone:
     def refused(self) -> bool:
         return "error" in self.result
 
+    @property
+    def assessed(self) -> bool:
+        """Whether there is anything to grade: neither refused nor without a wound."""
+        return not self.refused and bool(self.result["wounds"])
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 import assessor
 from assessor.cli import app
-from assessor.folder import CSV_NAME
+from assessor.folder import CSV_NAME, PhotoDone
 from assessor.render.scene import render_photo
 
 HEAVY = ("cv2", "numpy", "scipy", "skimage", "PIL", "fastapi", "reportlab")
@@ -68,7 +69,7 @@ def test_version() -> None:
 def test_grading_a_photo_writes_what_the_contract_says(tmp_path: Path, pad: Path) -> None:
     out = tmp_path / "out"
     ran = runner.invoke(app, ["grade", str(pad), "--out", str(out), "--mm-per-px", "0.1"])
-    assert ran.exit_code == 0, ran.output
+    assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output
     assert {p.name for p in out.iterdir()} == {"pad.json", "pad.overlay.png", CSV_NAME}
     result = json.loads((out / "pad.json").read_text())
     assert result["schema_version"] == "1"
@@ -76,18 +77,55 @@ def test_grading_a_photo_writes_what_the_contract_says(tmp_path: Path, pad: Path
     assert result["grading"]["options"]["mm_per_px"] == 0.1
     assert str(out / CSV_NAME) in ran.stdout
     again = runner.invoke(app, ["grade", str(pad), "--out", str(out), "--mm-per-px", "0.1"])
-    assert again.exit_code == 0
+    assert again.exit_code == ran.exit_code
     assert "--again" in again.stdout
 
 
-def test_exit_codes(tmp_path: Path, pad: Path) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "code"),
+    [
+        (["graded", "graded"], 0),
+        (["graded", "refused"], 1),
+        (["graded", "no wound"], 1),
+        (["refused", "no wound"], 3),
+        (["refused"], 3),
+        (["no wound"], 3),
+    ],
+)
+def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: list[str], code: int) -> None:
+    """What each kind of photo means for the call, whatever perception makes of a picture."""
+    wound = {
+        "stitches": [{"cut": True}, {"cut": False}],
+        "technique": {"name": "simple_running"},
+        "score": {"points": 7.0, "of": 10.0},
+        "hints": [],
+    }
+    error = {"code": "broken", "text": "Broken.", "hint": "Mend it."}
+    results = {
+        "graded": {"wounds": [wound], "warnings": []},
+        "no wound": {"wounds": [], "warnings": []},
+        "refused": {"wounds": [], "warnings": [], "error": error},
+    }
+
+    def graded(*_: object, on_photo: Callable[[PhotoDone], None], **__: object) -> None:
+        for i, kind in enumerate(kinds):
+            on_photo(PhotoDone(Path(f"{kind}.jpg"), str(i), results[kind], kept=False))
+
+    monkeypatch.setattr("assessor.folder.grade_folder", graded)
+    ran = runner.invoke(app, ["grade", "x.jpg", "--out", str(tmp_path)])
+    assert ran.exit_code == code
+    assert ("graded.jpg: 1 stitch, simple running, 7 of 10 points" in ran.stdout) == ("graded" in kinds)
+    assert ("refused.jpg: Broken. Mend it. [broken]" in ran.stderr) == ("refused" in kinds)
+    assert ("no wound.jpg: no wound found" in ran.stdout) == ("no wound" in kinds)
+
+
+def test_bad_files_and_empty_folders_end_with_three(tmp_path: Path) -> None:
     out, bad = str(tmp_path / "out"), tmp_path / "bad.jpg"
     bad.write_text("no photo")
-    some = runner.invoke(app, ["grade", str(pad), str(bad), "--out", out])
-    assert some.exit_code == 1
-    assert "bad.jpg" in some.stderr
-    assert "bad.jpg" not in some.stdout
-    assert runner.invoke(app, ["grade", str(bad), str(tmp_path / "gone.jpg"), "--out", out]).exit_code == 3
+    ran = runner.invoke(app, ["grade", str(bad), str(tmp_path / "gone.jpg"), "--out", out])
+    assert ran.exit_code == 3
+    assert "bad.jpg" in ran.stderr
+    assert "gone.jpg" in ran.stderr
     (tmp_path / "nothing").mkdir()
     nothing = runner.invoke(app, ["grade", str(tmp_path / "nothing"), "--out", out])
     assert nothing.exit_code == 3
