@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 
@@ -37,7 +38,9 @@ def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) 
     app = create_app(settings, single_user=single_user)
     server = uvicorn.Server(server_config(app, settings))
     print(f"Open {address(host, listener.getsockname()[1])} (Ctrl-C stops)", flush=True)
-    server.run(sockets=[listener])
+    # uvicorn hands the interrupt on once everything has stopped; here it is how one stops the service.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
 
 
 def server_config(app: object, settings: Settings) -> uvicorn.Config:

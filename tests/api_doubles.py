@@ -6,10 +6,13 @@ first bytes.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import time
+
+from PIL import Image
 
 from api.job import GradeReply, GradeRequest
 from assessor.errors import IntakeError
@@ -49,16 +52,31 @@ def grade(request: GradeRequest) -> GradeReply:
             while not os.path.exists(path):
                 time.sleep(0.01)
     document = json.dumps(assessment(request).to_json()).encode()
-    return GradeReply(document, PNG if request.picture != "none" else b"")
+    pictures = {"none": b"", "full": PNG, "screen": jpeg((400, 300), (90, 120, 140))}
+    return GradeReply(document, pictures[request.picture])
 
 
-def assessment(request: GradeRequest, *, scaled: bool = True) -> PhotoAssessment:
-    """A made-up assessment of a 400 x 300 photo with two stitches."""
-    mm = 0.1 if scaled else None
+def jpeg(size: tuple[int, int], colour: tuple[int, int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def assessment(request: GradeRequest) -> PhotoAssessment:
+    """A made-up assessment of a 400 x 300 photo with two stitches.
+
+    A JPEG has a scale only where two points are given; its detail then repeats them.
+    """
+    points = request.options.points
+    mm = None if request.photo.startswith(b"\xff\xd8") and points is None else 0.1
+    target = Target(5, 10, 5, "B", "a list")
     stitches = tuple(_stitch(x, mm) for x in (120.0, 280.0))
     metrics = {
         "stitch_count": Metric(2, 0, 2, "", "measured"),
-        "spacing_mm": Metric(16.0, 0.2, 1, "mm", "measured", Target(5, 10, 5, "B", "a list"), 0.0),
+        "spacing_mm": Metric(16.0, 0.2, 1, "mm", "measured", target, 0.0)
+        if mm
+        else Metric(None, None, 1, "mm", "no_scale", target),
+        "spacing_px": Metric(160.0, 2.0, 1, "px", "measured"),
         "spacing_cv": Metric(None, None, 1, "", "too_few"),
     }
     wound = Wound(
@@ -72,7 +90,7 @@ def assessment(request: GradeRequest, *, scaled: bool = True) -> PhotoAssessment
     return PhotoAssessment(
         software_version="0",
         image=ImageInfo(request.name, 400, 300, "0" * 64),
-        scale=Scale(mm, 0.01, "card") if mm else None,
+        scale=Scale(mm, 0.01, "points" if points else "card", repr(points)) if mm else None,
         wounds=(wound,),
         warnings=(Notice("glare", "Glare on the wound: tilt the light."),),
     )

@@ -90,6 +90,7 @@ function body(file) {
 
 function clear() {
   byId("alert").replaceChildren();
+  byId("status").replaceChildren();
   byId("result").hidden = true;
   byId("result").replaceChildren();
 }
