@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from assessor.results import Notice, Point, Scale, WoundFinding
 
 from .layout import CARDS, CHECK_BAR_MM, CardLayout
+from .pixels import shrunk
 
-SEARCH_SIDE_PX = 1600  # longest side of the picture in which markers are sought
+SEARCH_SIDE_PX = 1280  # about the longest side of the picture in which markers are sought
 MIN_CORNER_SD_PX = 0.1  # what sub-pixel corners are good for at best
 PRINT_SD = 0.005  # a home printer at 100 %, not measured
 MEASURED_PRINT_SD = 0.003  # the check bar read on a ruler to 0.15 mm of 50
@@ -39,13 +40,13 @@ class CardFit:
 
 
 def find_card(
-    bgr: NDArray[np.uint8], wounds: Sequence[WoundFinding], check_bar_mm: float | None = None
+    grey: NDArray[np.uint8], wounds: Sequence[WoundFinding], check_bar_mm: float | None = None
 ) -> tuple[Scale | None, tuple[Notice, ...]]:
     """The scale at the wound from the best card in view, None without one.
 
-    `bgr` (h, w, 3) uint8; `check_bar_mm` is what the card's 50 mm bar measures on paper.
+    `grey` (h, w) uint8; `check_bar_mm` is what the card's 50 mm bar measures on paper.
     """
-    corners = _markers(bgr)
+    corners = _markers(grey)
     fits = [fit for layout in CARDS if (fit := _fit(layout, corners)) is not None]
     if not fits:
         return None, ()
@@ -59,8 +60,8 @@ def find_card(
         return None, (
             Notice(
                 "scale_ambiguous",
-                f"The printed card ({fit.layout.name}) is too small or too far from the wound to give a scale "
-                f"(uncertain by {scale.relative_sd:.0%}). Lay it next to the wound, all its markers in view.",
+                f"The printed card ({fit.layout.name}) is too small or too far from the wound for a "
+                f"scale (uncertain by {scale.relative_sd:.0%}). Lay it next to the wound, all its markers in view.",
             ),
         )
     notices = []
@@ -68,8 +69,8 @@ def find_card(
         notices.append(
             Notice(
                 "card_not_flat",
-                f"The printed card ({fit.layout.name}) is bent: its markers are up to {fit.rms_px:.1f} px off a "
-                "plane. Glue it on cardboard and press it flat on the pad.",
+                f"The printed card ({fit.layout.name}) is bent: its markers are {fit.rms_px:.1f} px off "
+                "a plane. Glue it on cardboard and press it flat on the pad.",
             )
         )
     return scale, tuple(notices)
@@ -80,37 +81,33 @@ def _dictionary() -> cv2.aruco.Dictionary:
     return cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
 
 
-def _markers(bgr: NDArray[np.uint8]) -> dict[int, Float]:
+def _markers(grey: NDArray[np.uint8]) -> dict[int, Float]:
     """(4, 2) corners (px) by marker number, found in a shrunken picture, refined in the full one."""
-    h, w = bgr.shape[:2]
-    shrink = max(max(h, w) / SEARCH_SIDE_PX, 1.0)
-    small = bgr
-    if shrink > 1:
-        small = cv2.resize(bgr, (round(w / shrink), round(h / shrink)), interpolation=cv2.INTER_AREA)
+    factor = max(round(max(grey.shape) / SEARCH_SIDE_PX), 1)
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
     parameters.minMarkerPerimeterRate = 0.03
     detector = cv2.aruco.ArucoDetector(_dictionary(), parameters)
-    quads, numbers, _ = detector.detectMarkers(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+    quads, numbers, _ = detector.detectMarkers(shrunk(grey, factor))
     found: dict[int, Float] = {}
     twice: set[int] = set()
     for quad, number in zip(quads, () if numbers is None else numbers.ravel().tolist(), strict=True):
         if number in found:
             twice.add(number)  # two prints of one card: which is which cannot be told
-        found[number] = _refine(bgr, (quad.reshape(4, 2).astype(np.float64) + 0.5) * shrink - 0.5)
+        found[number] = _refine(grey, (quad.reshape(4, 2).astype(np.float64) + 0.5) * factor - 0.5)
     return {number: quad for number, quad in found.items() if number not in twice}
 
 
-def _refine(bgr: NDArray[np.uint8], quad: Float) -> Float:
+def _refine(grey: NDArray[np.uint8], quad: Float) -> Float:
     """Corners to sub-pixels in the full picture: a window of less than a module, so only one corner in it."""
     side = float(np.mean(np.hypot(*(quad - np.roll(quad, 1, 0)).T)))
     half = int(np.clip(side / 8 * 0.8, 2, 12))
     low = np.maximum(np.floor(quad.min(0)).astype(int) - half - 8, 0)
     high = np.ceil(quad.max(0)).astype(int) + half + 9
-    grey = cv2.cvtColor(bgr[low[1] : high[1], low[0] : high[0]], cv2.COLOR_BGR2GRAY)
+    part = np.ascontiguousarray(grey[low[1] : high[1], low[0] : high[0]])
     points = (quad - low).astype(np.float32).reshape(-1, 1, 2)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.01)
-    refined = cv2.cornerSubPix(grey, points.copy(), (half, half), (-1, -1), stop)
+    refined = cv2.cornerSubPix(part, points.copy(), (half, half), (-1, -1), stop)
     moved = np.hypot(*(refined - points).reshape(-1, 2).T)
     # A corner that walks away found something else.
     kept = np.where(moved[:, None] < half + 1, refined.reshape(-1, 2), points.reshape(-1, 2))
@@ -221,6 +218,7 @@ def _scale(fit: CardFit, at: Point | None, stretch: float, print_sd: float) -> S
         relative_sd=math.hypot(fit_sd, print_sd),
         method="card",
         detail=f"printed card ({fit.layout.name}): {fit.markers} of {len(fit.layout.markers)} markers, "
-        f"corners within {fit.rms_px:.2f} px, tilt {tilt:.0f} degrees corrected",
+        f"corners within {fit.rms_px:.2f} px, "
+        + (f"a tilt of {tilt:.0f} degrees corrected" if tilt > 5 else "seen from straight above"),
         px_to_mm=tuple(tuple(float(v) for v in row) for row in px_to_mm),
     )

@@ -1,7 +1,5 @@
-"""Evenly spaced ticks in a picture: where they are, how far apart, how long each one is.
+"""A row of evenly spaced ticks, followed from tick to tick by its phase: period, ends, each tick's length.
 
-A ruler's edge is a comb: many equal lines at one period. It is sought by its period alone, along
-whatever direction the picture's own edges give, and then followed from tick to tick by its phase.
 All coordinates are pixels of the picture given, x right, y down.
 """
 
@@ -14,30 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .seeds import Seed
+
 Float = NDArray[np.float32]
 Grey = NDArray[np.float32]
 
-TILE = 96  # px, side of the squares that are searched for a comb
-STRIDE = 48  # px between them
-PERIOD_MIN_PX = 2.6  # below this ticks and spaces fall into one pixel
-PERIOD_MAX_PX = 14.0  # seven periods a tile; coarser combs are found in the half-size picture
-SEED_SCORE = 0.45  # share of a row's variation that one period must explain
-SEED_CONTRAST = 5.0  # grey levels, amplitude of the comb
-SAMPLES = 8  # samples a period in the straightened strip
 MIN_TICKS = 12  # fewer are not a ruler (a row of stitches has that few)
+MAX_TICKS = 80  # to either side of where it was found
+SAMPLES = 8  # samples a period in the straightened strip
 REACH = 9.0  # periods seen beside the ticks' row, for long ticks and blocks
-
-
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """A place where a comb may be: `angle` is the direction along which the ticks repeat, radians."""
-
-    x: float
-    y: float
-    angle: float
-    period_px: float
-    score: float
-    contrast: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,105 +53,10 @@ class Comb:
         return math.atan2(y1 - y0, x1 - x0)
 
 
-def find_seeds(grey: Grey) -> list[Seed]:
-    """Where one period explains most of what a line of pixels does, strongest first.
-
-    `grey` is (h, w) float32. Each tile is turned so that its own edges lie along rows and columns.
-    """
-    h, w = grey.shape
-    if min(h, w) < TILE * 3 // 4:
-        return []
-    gx = cv2.Scharr(grey, cv2.CV_32F, 1, 0, scale=1 / 32)
-    gy = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1 / 32)
-    power = gx * gx + gy * gy
-    # The direction modulo 90 degrees: (gx + i gy)^4, so that a tick and a ruler's edge agree.
-    diff, cross = gx * gx - gy * gy, 2 * gx * gy
-    safe = power + 1e-3
-    ys = np.arange(TILE // 2, max(h - TILE // 4, TILE // 2 + 1), STRIDE)
-    xs = np.arange(TILE // 2, max(w - TILE // 4, TILE // 2 + 1), STRIDE)
-    grid = np.ix_(ys, xs)
-
-    def mean(a: Grey) -> Grey:
-        blurred: Grey = cv2.boxFilter(a, cv2.CV_32F, (TILE, TILE))
-        return blurred[grid]
-
-    turn = np.arctan2(mean(2 * diff * cross / safe), mean((diff * diff - cross * cross) / safe)) / 4
-    keep = mean(power) > 1.5
-    yy, xx = np.meshgrid(ys, xs, indexing="ij")
-    turn, xx, yy = turn[keep], xx[keep], yy[keep]
-    n = turn.size
-    if n == 0:
-        return []
-    offset = np.arange(TILE) - (TILE - 1) / 2
-    c, s = np.cos(turn)[:, None, None], np.sin(turn)[:, None, None]
-    map_x = xx[:, None, None] + c * offset[None, None, :] - s * offset[None, :, None]
-    map_y = yy[:, None, None] + s * offset[None, None, :] + c * offset[None, :, None]
-    tiles = cv2.remap(
-        grey,
-        map_x.reshape(n * TILE, TILE).astype(np.float32),
-        map_y.reshape(n * TILE, TILE).astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    ).reshape(n, TILE, TILE)
-    seeds: list[Seed] = []
-    for quarter in (0, 1):
-        rows = tiles if quarter == 0 else tiles.transpose(0, 2, 1)
-        for tile, offset_px, period, score, contrast in _periodic_rows(rows):
-            along = float(turn[tile]) + quarter * math.pi / 2
-            across = float(turn[tile]) + (1 - quarter) * math.pi / 2
-            seeds.append(
-                Seed(
-                    float(xx[tile]) + math.cos(across) * offset_px,
-                    float(yy[tile]) + math.sin(across) * offset_px,
-                    along,
-                    period,
-                    score,
-                    contrast,
-                )
-            )
-    seeds.sort(key=lambda seed: -seed.score * min(seed.contrast, 40.0))
-    return seeds
-
-
-def _periodic_rows(tiles: Grey) -> list[tuple[int, float, float, float, float]]:
-    """(tile, row offset px, period px, score, contrast) of rows that are mostly one period."""
-    n, size, _ = tiles.shape
-    rows = (tiles[:, :-2:2] + tiles[:, 1:-1:2] + tiles[:, 2::2]) / 3
-    rows = rows - rows.mean(2, keepdims=True)
-    window = np.hanning(size).astype(np.float32)
-    spectrum = np.fft.rfft(rows * window, axis=2)
-    f = np.fft.rfftfreq(size)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    # Weighted like a derivative: shading and blocks have their power at low frequencies.
-    weighted = power * (np.sin(np.pi * f) ** 2).astype(np.float32)
-    total = weighted[:, :, f >= 0.05].sum(2)
-    low, high = math.ceil(size / PERIOD_MAX_PX), int(size / PERIOD_MIN_PX)
-    peak = low + np.argmax(weighted[:, :, low:high], 2)
-    padded = np.pad(weighted, ((0, 0), (0, 0), (2, 2)))
-    lines = sum(np.take_along_axis(padded, (peak + 2 + d)[:, :, None], 2)[:, :, 0] for d in (-2, -1, 0, 1, 2))
-    twice = np.minimum(2 * peak, len(f) + 1)
-    seconds = sum(
-        np.take_along_axis(padded, (twice + 2 + d).clip(0, len(f) + 3)[:, :, None], 2)[:, :, 0]
-        for d in (-1, 0, 1)
-    )
-    score = (lines + seconds) / np.maximum(total, 1e-3)
-    contrast = 2 * np.sqrt(np.take_along_axis(power, peak[:, :, None], 2)[:, :, 0]) / window.sum()
-    edge = np.pad(score, ((0, 0), (1, 1)))
-    hit = (score > SEED_SCORE) & (contrast > SEED_CONTRAST)
-    hit &= (score >= edge[:, :-2]) & (score >= edge[:, 2:])
-    i, j = np.nonzero(hit)
-    k = peak[i, j]
-    a, b, c = (np.sqrt(power[i, j, np.minimum(k + d, len(f) - 1)]) for d in (-1, 0, 1))
-    shift = np.clip(0.5 * (c - a) / np.maximum(2 * b - a - c, 1e-6), -0.5, 0.5)
-    offset = 2 * j + 1 - (size - 1) / 2
-    columns = (i, offset, size / (k + shift), score[i, j], contrast[i, j])
-    return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
 def follow(grey: Grey, seed: Seed) -> Comb | None:
     """The comb that runs through `seed`, followed both ways; None where it does not hold.
 
-    `grey` (h, w) float32, the period in it at least `PERIOD_MIN_PX`.
+    `grey` (h, w) float32.
     """
     step = seed.period_px / SAMPLES
     path = _follow_row(grey, seed, step)
@@ -176,7 +64,8 @@ def follow(grey: Grey, seed: Seed) -> Comb | None:
         return None
     x, centre, _ = path
     lo, hi = _inside(grey.shape, seed, step)
-    s = np.arange(lo, hi + 1, dtype=np.float32)
+    spare = 8 * SAMPLES
+    s = np.arange(max(lo, x[0] - spare), min(hi, x[1] + spare) + 1, dtype=np.float32)
     wide = int(REACH * SAMPLES)
     strip = _strip(grey, seed, step, s, np.polyval(centre, s), wide)
     flat = _flat(strip)
@@ -200,7 +89,7 @@ def follow(grey: Grey, seed: Seed) -> Comb | None:
 def _inside(shape: tuple[int, ...], seed: Seed, step: float) -> tuple[int, int]:
     """Range of strip positions whose axis stays in the picture, in samples."""
     h, w = shape
-    limits = [-80.0 * SAMPLES, 80.0 * SAMPLES]
+    limits = [-float(MAX_TICKS * SAMPLES), float(MAX_TICKS * SAMPLES)]
     for start, direction, size in (
         (seed.x, math.cos(seed.angle), w - 1),
         (seed.y, math.sin(seed.angle), h - 1),
@@ -244,7 +133,7 @@ def _follow_row(
     """(first, last) sample of the comb, its centre line as a polynomial row(sample), its strength."""
     lo, hi = _inside(grey.shape, seed, step)
     s = np.arange(lo, hi + 1, dtype=np.float32)
-    half = 4 * SAMPLES
+    half = 3 * SAMPLES
     strip = _strip(grey, seed, step, s, np.zeros_like(s), half)
     carrier = np.exp(-2j * np.pi * s / SAMPLES).astype(np.complex64)
     strength = np.abs(_lowpass(_flat(strip) * carrier))

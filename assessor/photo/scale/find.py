@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,8 +47,9 @@ def _in_view(
     bgr: NDArray[np.uint8], wounds: Sequence[WoundFinding], options: ScaleOptions
 ) -> tuple[list[Scale], tuple[Notice, ...]]:
     """Card and ruler as they are seen, the better first."""
-    card, card_notices = find_card(bgr, wounds, options.check_bar_mm)
-    ruler, ruler_notices = ruler_scale(find_rulers(bgr, wounds), bgr.shape, options.ruler_mm)
+    grey: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+    card, card_notices = find_card(grey, wounds, options.check_bar_mm)
+    ruler, ruler_notices = ruler_scale(find_rulers(bgr, grey, wounds), bgr.shape, options.ruler_mm)
     if (
         options.ruler_mm is not None
         and ruler is None

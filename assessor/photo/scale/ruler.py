@@ -7,21 +7,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from assessor.results import Notice, Scale, WoundFinding
 
-from .comb import Comb, Seed, find_seeds, follow
+from .comb import Comb, follow
+from .pixels import shrunk
+from .seeds import Seed, find_seeds
 from .surface import distance_to_wounds, pad_colour, share_on_pad
 from .unit import Reading, read_unit
 
-WORK_SIDE_PX = 1280  # longest side of the picture in which rulers are sought
+WORK_SIDE_PX = 1000  # about the longest side of the picture in which rulers are sought
 FINE_PERIOD_PX = 6.0  # ticks closer than this are followed in a finer picture, where there is one
 COARSE_FROM_PX = 7.0  # shortest period sought in the smaller pictures
 SEEDS = 30  # seeds looked at in each picture
 FOLLOWS = 12  # and followed at most
+FRUITLESS = 5  # follows that led to nothing, after which a picture is given up
 CONTRAST = 8.0  # grey levels between a tick and its gaps
 EVEN = 0.85  # share of the ticks that must really be there
 ON_PAD = 0.5  # share of the surroundings that must look like the pad
@@ -67,12 +69,12 @@ class Ruler:
         return self.reading.tick_mm / self.comb.period_px
 
 
-def find_rulers(bgr: Image, wounds: Sequence[WoundFinding]) -> list[Ruler]:
+def find_rulers(bgr: Image, grey: Image, wounds: Sequence[WoundFinding]) -> list[Ruler]:
     """Every row of ticks that is even, long and dark enough for a ruler, best first.
 
-    `bgr` (h, w, 3) uint8. On the pad before off it, read before unread, then the nearest to a wound.
+    `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo. On the pad before off it, read before unread, then the nearest to a wound.
     """
-    combs = _combs(bgr)
+    combs = _combs(grey)
     pad = pad_colour(bgr, wounds, [comb for comb, _ in combs]) if combs else None
     rulers = [
         Ruler(
@@ -94,25 +96,27 @@ def find_rulers(bgr: Image, wounds: Sequence[WoundFinding]) -> list[Ruler]:
     return rulers
 
 
-def _combs(bgr: Image) -> list[tuple[Comb, Reading | None]]:
-    h, w = bgr.shape[:2]
-    factor = max(max(h, w) / WORK_SIDE_PX, 1.0)
+def _combs(full: Image) -> list[tuple[Comb, Reading | None]]:
+    factor = max(round(max(full.shape) / WORK_SIDE_PX), 1)
     found: list[tuple[Comb, Reading | None]] = []
     for level in (1, 2, 4):
         shrink = factor * level
-        grey = _grey(bgr, shrink)
-        follows = 0
+        grey = shrunk(full, shrink).astype(np.float32)
+        follows = fruitless = 0
         finer: NDArray[np.float32] | None = None
         for seed in find_seeds(grey)[:SEEDS]:
             if level > 1 and seed.period_px < COARSE_FROM_PX:
                 continue
-            if follows >= FOLLOWS or any(_explains(c, seed, shrink) for c, _ in found):
+            if follows >= FOLLOWS or fruitless >= FRUITLESS:
+                break
+            if any(_explains(c, seed, shrink) for c, _ in found):
                 continue
             follows += 1
-            if seed.period_px < FINE_PERIOD_PX and shrink > 1.5:
-                finer = _grey(bgr, shrink / 2) if finer is None else finer
-                comb = follow(finer, _resized_seed(seed, 2.0))
-                scale = shrink / 2
+            fruitless += 1
+            if seed.period_px < FINE_PERIOD_PX and shrink > 1:
+                fine = shrink // 2
+                finer = shrunk(full, fine).astype(np.float32) if finer is None else finer
+                comb, scale = follow(finer, _resized_seed(seed, shrink / fine)), fine
             else:
                 comb, scale = follow(grey, seed), shrink
             if comb is None or not _even(comb):
@@ -120,16 +124,9 @@ def _combs(bgr: Image) -> list[tuple[Comb, Reading | None]]:
             reading = read_unit(comb)
             enough = DECIMAL_TICKS if reading is None or reading.family == "decimal" else BINARY_TICKS
             if comb.count >= enough:
+                fruitless = 0
                 found.append((_resized(comb, scale), reading))
     return _without_overtones(found)
-
-
-def _grey(bgr: Image, shrink: float) -> NDArray[np.float32]:
-    h, w = bgr.shape[:2]
-    if shrink > 1.0:
-        size = (max(round(w / shrink), 1), max(round(h / shrink), 1))
-        bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.float32)
 
 
 def _even(comb: Comb) -> bool:
@@ -140,11 +137,12 @@ def _even(comb: Comb) -> bool:
     return float((core > 0.4).mean()) >= EVEN
 
 
-def _explains(comb: Comb, seed: Seed, shrink: float) -> bool:
+def _explains(comb: Comb, seed: Seed, shrink: int) -> bool:
     """`seed` lies on the row of `comb` and has its period."""
     if abs(seed.period_px * shrink / comb.period_px - 1) > 0.06:
         return False
-    return _offset(comb, seed.x * shrink, seed.y * shrink) < max(comb.height_px, comb.period_px)
+    x, y = (seed.x + 0.5) * shrink - 0.5, (seed.y + 0.5) * shrink - 0.5
+    return _offset(comb, x, y) < max(comb.height_px, comb.period_px)
 
 
 def _offset(comb: Comb, x: float, y: float) -> float:

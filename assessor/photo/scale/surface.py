@@ -60,6 +60,7 @@ def pad_colour(
         xy = xy[~_covered(xy, comb)]
     if len(xy) < 20:
         return None
+    xy = xy[:: max(len(xy) // 120, 1)]
     lab = _lab(bgr[xy[:, 1], xy[:, 0]][None])[0]
     # The densest colour, not the mean one: a ruler or a shadow may lie on one side of the wound.
     close = _distance(lab[:, None], lab[None]) < CLUSTER

@@ -70,24 +70,31 @@ def _binary_mm(zones: list[dict[int, float]]) -> float | None:
 def _evidence(comb: Comb, side: int) -> list[dict[int, float]]:
     """For each zone on one side: t value of 'every m-th tick is longer', by m."""
     edge = comb.height_px / comb.period_px / 2
-    out = []
+    zones = []
     for near, far in ZONES:
         inside = (comb.rows * side >= edge + near) & (comb.rows * side < edge + far)
-        if inside.sum() < 2:
-            continue
-        dark = np.clip(comb.marks[:, inside].mean(1), -1.5, 2.0)
-        out.append({m: _fold(dark, m) for m in (*DECIMAL, *BINARY, *CONTROL, 2) if dark.size >= 2 * m})
-    return out
+        if inside.sum() >= 2:
+            zones.append(np.clip(comb.marks[:, inside].mean(1), -1.5, 2.0))
+    if not zones:
+        return []
+    dark = np.stack(zones)
+    values = {m: _fold(dark, m) for m in (*DECIMAL, *BINARY, *CONTROL, 2) if dark.shape[1] >= 2 * m}
+    return [{m: float(v[z]) for m, v in values.items()} for z in range(len(zones))]
 
 
-def _fold(dark: NDArray[np.floating], m: int) -> float:
-    """Largest t value, over the m offsets, of every m-th value against the others."""
-    best = 0.0
-    index = np.arange(dark.size) % m
-    for offset in range(m):
-        on, off = dark[index == offset], dark[index != offset]
-        if on.size < 2:
-            continue
-        scatter = np.sqrt((on.var() * on.size + off.var() * off.size) / (dark.size - 2)) + 0.05
-        best = max(best, float((on.mean() - off.mean()) / scatter / np.sqrt(1 / on.size + 1 / off.size)))
-    return best
+def _fold(dark: NDArray[np.float32], m: int) -> NDArray[np.float64]:
+    """(zones,) largest t value, over the m offsets, of every m-th tick against the others.
+
+    `dark` is (zones, ticks).
+    """
+    n = dark.shape[1]
+    member = (np.arange(n)[:, None] % m == np.arange(m)[None]).astype(np.float64)
+    on = member.sum(0)
+    off = n - on
+    first, second = dark @ member, (dark.astype(np.float64) ** 2) @ member
+    mean_on, mean_off = first / on, (dark.sum(1, keepdims=True) - first) / off
+    all_second = (dark.astype(np.float64) ** 2).sum(1, keepdims=True)
+    within = all_second - on * mean_on**2 - off * mean_off**2
+    scatter = np.sqrt(np.maximum(within, 0) / (n - 2)) + 0.05
+    t: NDArray[np.float64] = (mean_on - mean_off) / scatter / np.sqrt(1 / on + 1 / off)
+    return t.max(1)
