@@ -17,6 +17,7 @@ from assessor.report.overlay import (
     MAX_ZOOM,
     MIN_LONG_PX,
     draw_overlay,
+    length_text,
     marked,
     overlay_png,
     overlay_zoom,
@@ -180,6 +181,22 @@ def test_without_an_incision_no_side_is_claimed() -> None:
         == near(picture, canvas.YELLOW).sum()
         == 0
     )
+
+
+@pytest.mark.parametrize(
+    ("mm", "sd_mm", "text"),
+    [
+        (3.14159, 0.1, "3.1 mm"),  # +-0.2
+        (3.14159, 0.05, "3.1 mm"),  # +-0.1
+        (0.36159, 0.01, "0.36 mm"),  # +-0.02
+        (0.36159, 0.0001, "0.36 mm"),
+        (3.14159, 0.7, "3 mm"),  # +-1.4
+        (3.14159, None, "3.1 mm"),
+        (3.14159, 0.0, "3.1 mm"),
+    ],
+)
+def test_a_length_shows_no_digit_that_is_not_known(mm: float, sd_mm: float | None, text: str) -> None:
+    assert length_text(mm, sd_mm) == text
 
 
 def test_marks_follow_the_hints_and_are_few() -> None:

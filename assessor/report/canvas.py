@@ -27,6 +27,7 @@ YELLOW: Colour = (240, 228, 66)
 VERMILLION: Colour = (213, 94, 0)
 WHITE: Colour = (255, 255, 255)
 GREY: Colour = (178, 178, 178)
+DARK_GREY: Colour = (110, 112, 116)
 INK: Colour = (24, 26, 30)
 PLATE_ALPHA = 200  # of 255: what lies below still shows
 

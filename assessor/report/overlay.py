@@ -6,6 +6,8 @@ photo is at ((x + 0.5) * zoom - 0.5, ...) of the picture; below it a strip says 
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -35,7 +37,7 @@ def draw_overlay(bgr: Bgr, assessment: PhotoAssessment) -> Bgr:
     for wound, row in zip(assessment.wounds, rows, strict=True):
         _draw_row(image, wound, row, unit)
     for label in place(rows, width, height, text_px=25 * unit):
-        _draw_label(image, label, label.stitch in marks[label.wound])
+        _draw_label(image, label, _badge_fill(assessment.wounds[label.wound], marks[label.wound], label))
     footer = strip.draw_strip(assessment, width, zoom, any(marks))
     return np.concatenate([strip.widened(image, footer.shape[1]), footer])
 
@@ -84,14 +86,19 @@ def _texts(stitch: Stitch, is_marked: bool) -> tuple[str | None, str | None]:
     if stitch.cut or left is None or right is None:
         return None, None
     if stitch.bite_left_mm is not None and stitch.bite_right_mm is not None:
-        return _length(stitch.bite_left_mm), _length(stitch.bite_right_mm)
+        return (
+            length_text(stitch.bite_left_mm, stitch.bite_left_sd_mm),
+            length_text(stitch.bite_right_mm, stitch.bite_right_sd_mm),
+        )
     if is_marked and left + right > 0:
         return f"{100 * left / (left + right):.0f} %", f"{100 * right / (left + right):.0f} %"
     return None, None
 
 
-def _length(mm: float) -> str:
-    return f"{mm:.1f} mm" if mm >= 1 else f"{mm:.2f} mm"
+def length_text(mm: float, sd_mm: float | None) -> str:
+    """A length with no more decimals than its uncertainty (two sd) leaves it: 0 to 2."""
+    decimals = 1 if not sd_mm else min(2, max(0, math.ceil(-math.log10(2 * sd_mm) - 1e-9)))
+    return f"{mm:.{decimals}f} mm"
 
 
 def _draw_row(image: Bgr, wound: Wound, row: Row, unit: float) -> None:
@@ -134,10 +141,15 @@ def _crossing(stitch: Stitch, bites: Vec) -> Vec:
     return crossing
 
 
-def _draw_label(image: Bgr, label: Placed, is_marked: bool) -> None:
+def _badge_fill(wound: Wound, mark: frozenset[int], label: Placed) -> canvas.Colour:
+    if label.stitch in mark:
+        return canvas.VERMILLION
+    return canvas.DARK_GREY if label.kind == "badge" and wound.stitches[label.stitch].cut else canvas.INK
+
+
+def _draw_label(image: Bgr, label: Placed, fill: canvas.Colour) -> None:
     size = label.size_px
     if label.kind == "badge":
-        fill = canvas.VERMILLION if is_marked else canvas.INK
         canvas.disc(image, label.centre, badge_radius(size), fill, canvas.WHITE, max(1.5, size / 13))
         canvas.put_text(image, label.centre, label.text, round(size * 0.95), canvas.WHITE, bold=True)
         return
