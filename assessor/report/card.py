@@ -108,7 +108,9 @@ class _Sheet:
                 while end < MODULES and bits[row, end] == 0:
                     end += 1
                 if end > column:
-                    path.rect(left + column * module, top - (row + 1) * module, (end - column) * module, module)
+                    path.rect(
+                        left + column * module, top - (row + 1) * module, (end - column) * module, module
+                    )
                 column = end + 1
         self.canvas.setFillGray(0)
         self.canvas.drawPath(path, stroke=0, fill=1)

@@ -61,7 +61,8 @@ def find_card(
             Notice(
                 "scale_ambiguous",
                 f"The printed card ({fit.layout.name}) is too small or too far from the wound for a "
-                f"scale (uncertain by {scale.relative_sd:.0%}). Lay it next to the wound, all its markers in view.",
+                f"scale (uncertain by {scale.relative_sd:.0%}). Lay it next to the wound, "
+                "all its markers in view.",
             ),
         )
     notices = []
@@ -131,7 +132,7 @@ def _fit(layout: CardLayout, corners: dict[int, Float]) -> CardFit | None:
     jacobian, rest = _jacobian(matrix, mm[keep], px[keep])
     free = max(2 * int(keep.sum()) - 8, 1)
     variance = max(float((rest**2).sum()) / free, MIN_CORNER_SD_PX**2)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian) * variance
+    covariance: Float = np.asarray(np.linalg.pinv(jacobian.T @ jacobian) * variance, dtype=np.float64)
     rms = float(np.sqrt((rest**2).sum() / max(int(keep.sum()), 1)))
     fit = CardFit(layout, matrix, covariance, len(numbers), rms, marker_px)
     return fit if _tilt_deg(matrix, mm.mean(0)) < MAX_TILT_DEG else None
@@ -180,7 +181,7 @@ def _wound_point(wounds: Sequence[WoundFinding]) -> Point | None:
 
 def _log_mm_per_px(mm_to_px: Float, at: Point) -> float:
     """Logarithm of the local scale at a pixel: the root of the area ratio."""
-    inverse = np.linalg.inv(mm_to_px)
+    inverse: Float = np.asarray(np.linalg.inv(mm_to_px), dtype=np.float64)
     return 0.5 * math.log(abs(float(np.linalg.det(_local(inverse, at)))))
 
 

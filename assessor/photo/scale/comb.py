@@ -5,6 +5,7 @@ All coordinates are pixels of the picture given, x right, y down.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ Grey = NDArray[np.float32]
 MIN_TICKS = 12  # fewer are not a ruler (a row of stitches has that few)
 MAX_TICKS = 80  # to either side of where it was found
 SAMPLES = 8  # samples a period in the straightened strip
+LEAN_LIMIT = 0.03  # radians between the seed's direction and the row's: 0.05 % of the period
 REACH = 9.0  # periods seen beside the ticks' row, for long ticks and blocks
 
 
@@ -53,7 +55,7 @@ class Comb:
         return math.atan2(y1 - y0, x1 - x0)
 
 
-def follow(grey: Grey, seed: Seed) -> Comb | None:
+def follow(grey: Grey, seed: Seed, *, straighten: bool = True) -> Comb | None:
     """The comb that runs through `seed`, followed both ways; None where it does not hold.
 
     `grey` (h, w) float32.
@@ -62,7 +64,12 @@ def follow(grey: Grey, seed: Seed) -> Comb | None:
     path = _follow_row(grey, seed, step)
     if path is None:
         return None
-    x, centre, _ = path
+    x, centre = path
+    lean = math.atan(float(np.polyval(np.polyder(centre), (x[0] + x[1]) / 2)))
+    if abs(lean) > LEAN_LIMIT and straighten:
+        # Off its direction the row is cut slantwise: once more along the row itself.
+        turned = dataclasses.replace(seed, angle=seed.angle + lean)
+        return follow(grey, turned, straighten=False)
     lo, hi = _inside(grey.shape, seed, step)
     spare = 8 * SAMPLES
     s = np.arange(max(lo, x[0] - spare), min(hi, x[1] + spare) + 1, dtype=np.float32)
@@ -127,10 +134,8 @@ def _lowpass(z: NDArray[np.complexfloating], periods: int = 5) -> NDArray[np.com
     return out
 
 
-def _follow_row(
-    grey: Grey, seed: Seed, step: float
-) -> tuple[tuple[int, int], NDArray[np.float64], float] | None:
-    """(first, last) sample of the comb, its centre line as a polynomial row(sample), its strength."""
+def _follow_row(grey: Grey, seed: Seed, step: float) -> tuple[tuple[int, int], NDArray[np.float64]] | None:
+    """(first, last) sample of the comb and its centre line as a polynomial row(sample)."""
     lo, hi = _inside(grey.shape, seed, step)
     s = np.arange(lo, hi + 1, dtype=np.float32)
     half = 3 * SAMPLES
@@ -176,7 +181,7 @@ def _follow_row(
     degree = 2 if span > 25 and len(points) > 8 else 1
     centre = np.polyfit(columns, table[:, 1] - half, degree, w=np.sqrt(table[:, 2]))
     margin = 2 * SAMPLES
-    return (int(columns.min()) - margin, int(columns.max()) + margin), centre, level
+    return (int(columns.min()) - margin, int(columns.max()) + margin), centre
 
 
 def _slant(rows: NDArray[np.complexfloating]) -> float:
@@ -328,4 +333,5 @@ def _marks(
 def _skew(marks: Float) -> float:
     """Third moment over the ticks, summed over the rows: positive where few ticks stand out dark."""
     centred = marks - marks.mean(0)
-    return float(np.sum(centred * centred * centred)) / max(marks.shape[0], 1)
+    total = float(np.sum(centred * centred * centred))
+    return total / max(marks.shape[0], 1)

@@ -276,8 +276,8 @@ def _trace(second: tuple[Grey, Grey, Grey], free: NDArray[np.bool_], family: Fam
             peak = int(np.argmax(piece))
             if not 0 < peak < piece.size - 1 or piece[peak] < 2.5 * math.sqrt(step):
                 continue
-            l, m, r = (float(v) for v in piece[peak - 1 : peak + 2])
-            n = offset + float(across[peak]) + 0.5 * (l - r) / min(l - 2 * m + r, -1e-6)
+            before, top, after = (float(v) for v in piece[peak - 1 : peak + 2])
+            n = offset + float(across[peak]) + 0.5 * (before - after) / min(before - 2 * top + after, -1e-6)
             t = float(along[int(a)]) + step / 2
             out.append(((w - 1) / 2 + c * n - s * t, (h - 1) / 2 + s * n + c * t, float(number)))
     return np.array(out, dtype=np.float64).reshape(-1, 3)
@@ -302,16 +302,18 @@ def _lattice(points: Sequence[Float]) -> Float | None:
         rows.append(np.hstack([*parts, tail]))
         values.append(p[:, 2])
     a, b = np.concatenate(rows), np.concatenate(values)
-    weight = np.ones(len(b))
-    solution = np.zeros(8)
+    weight: Float = np.ones(len(b))
+    solution: Float = np.zeros(8)
     for _ in range(6):  # robust: points off their line by many deviations lose their say
-        solution = np.linalg.lstsq(a * weight[:, None], b * weight, rcond=None)[0]
+        solution = np.asarray(np.linalg.lstsq(a * weight[:, None], b * weight, rcond=None)[0])
         rest = np.abs(a @ solution - b)
-        weight = 1 / np.maximum(1, rest / (2 * 1.4826 * np.median(rest) + 1e-6))
+        spread = 1.4826 * float(np.median(rest)) + 1e-6
+        weight = np.asarray(1 / np.maximum(1, rest / (2 * spread)), dtype=np.float64)
     if float(np.median(np.abs(a @ solution - b))) > 0.06:
         return None
-    matrix: Float = np.append(solution, 1.0).reshape(3, 3) @ norm
-    return matrix / matrix[2, 2]
+    matrix = np.append(solution, 1.0).reshape(3, 3) @ norm
+    out: Float = matrix / matrix[2, 2]
+    return out
 
 
 def _mm_per_px(matrix: Float, at: tuple[float, float]) -> float:

@@ -17,7 +17,8 @@ def from_points(points: tuple[float, float, float, float, float], shape: tuple[i
     """Millimetres a pixel from two points (px) and the mm between them; `shape` is the picture's."""
     x1, y1, x2, y2, mm = points
     h, w = shape[:2]
-    if not (0 <= min(x1, x2) and max(x1, x2) <= w - 1 and 0 <= min(y1, y2) and max(y1, y2) <= h - 1):
+    inside = min(x1, x2, y1, y2) >= 0 and max(x1, x2) <= w - 1 and max(y1, y2) <= h - 1
+    if not inside:
         raise ScaleError(
             "points_outside",
             f"The two scale points do not both lie in the photo of {w} x {h} px.",

@@ -43,7 +43,7 @@ class ScaleOptions:
             raise OptionError(
                 "bad_points",
                 f"points are {self.points}; wanted are two different points and the mm between them.",
-                "Give x,y of one point, x,y of the other (pixels) and the millimetres, e.g. 120,80,620,95,50.",
+                "Give x,y of either point in pixels and the millimetres, for example 120,80,620,95,50.",
             )
 
 

@@ -21,7 +21,7 @@ from .unit import Reading, read_unit
 WORK_SIDE_PX = 1000  # about the longest side of the picture in which rulers are sought
 FINE_PERIOD_PX = 6.0  # ticks closer than this are followed in a finer picture, where there is one
 COARSE_FROM_PX = 7.0  # shortest period sought in the smaller pictures
-SEEDS = 30  # seeds looked at in each picture
+SEEDS = 300  # seeds looked at in each picture; most lie on a comb that is already known
 FOLLOWS = 12  # and followed at most
 FRUITLESS = 5  # follows that led to nothing, after which a picture is given up
 CONTRAST = 8.0  # grey levels between a tick and its gaps
@@ -38,18 +38,18 @@ Image = NDArray[np.uint8]
 
 OFF_PAD = Notice(
     "ruler_not_on_pad",
-    "A ruler is in view, but not on the pad: on the frame or the table it is nearer or farther than the wound "
-    "and reads 3 to 15 % wrong, so it was not used. Lay it on the pad beside the wound.",
+    "A ruler is in view, but not on the pad: on the frame or the table it is nearer or farther than "
+    "the wound and reads 3 to 15 % wrong, so it was not used. Lay it on the pad beside the wound.",
 )
 UNREAD = Notice(
     "scale_ambiguous",
-    "A ruler is in view, but what its ticks are worth cannot be told. Say it (--ruler-mm: millimetres between "
-    "two neighbouring ticks), or show the side with millimetres, sharp and from closer up.",
+    "A ruler is in view, but what its ticks are worth cannot be told. Say it (--ruler-mm: millimetres "
+    "between two neighbouring ticks), or show the side with millimetres, sharp and from closer up.",
 )
 TWO_RULERS = Notice(
     "scale_ambiguous",
-    "Rulers in view disagree, and without a wound nothing tells which one lies on the pad. Leave only the one "
-    "on the pad in view, or give two points and their distance.",
+    "Rulers in view disagree, and without a wound nothing tells which one lies on the pad. Leave only "
+    "the one on the pad in view, or give two points and their distance.",
 )
 
 
@@ -72,7 +72,8 @@ class Ruler:
 def find_rulers(bgr: Image, grey: Image, wounds: Sequence[WoundFinding]) -> list[Ruler]:
     """Every row of ticks that is even, long and dark enough for a ruler, best first.
 
-    `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo. On the pad before off it, read before unread, then the nearest to a wound.
+    `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo. On the pad before off it, read before
+    unread, then the nearest to a wound.
     """
     combs = _combs(grey)
     pad = pad_colour(bgr, wounds, [comb for comb, _ in combs]) if combs else None
@@ -228,8 +229,9 @@ def ruler_scale(
         notices.append(
             Notice(
                 "scale_tilt",
-                f"The ruler's ticks get closer towards one end, as if the photo were tilted by about {lean:.0f} "
-                "degrees. Photograph from straight above, or use the printed card, which corrects a tilt.",
+                f"The ruler's ticks get closer towards one end, as if the photo were tilted by about "
+                f"{lean:.0f} degrees. Photograph from straight above, or use the printed card, "
+                "which corrects a tilt.",
             )
         )
     return Scale(mm_per_px, _relative_sd(used.comb), "ruler", _detail(used, mm_per_px, shape)), tuple(notices)

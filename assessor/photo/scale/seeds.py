@@ -87,9 +87,7 @@ def _tiles(grey: Grey) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArra
     return xx[keep], yy[keep], np.arctan2(mean[..., 2], mean[..., 1])[keep] / 4
 
 
-def _turned(
-    grey: Grey, xx: NDArray[np.float64], yy: NDArray[np.float64], turn: NDArray[np.float64]
-) -> Grey:
+def _turned(grey: Grey, xx: NDArray[np.float64], yy: NDArray[np.float64], turn: NDArray[np.float64]) -> Grey:
     """(n, TILE, TILE) squares of the picture, each turned by its direction."""
     offset = (np.arange(TILE) - (TILE - 1) / 2).astype(np.float32)
     c = np.cos(turn).astype(np.float32)[:, None, None]

@@ -136,7 +136,8 @@ def _line(wound: WoundFinding) -> NDArray[np.float64] | None:
 
 
 def _lab(bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return cv2.cvtColor(np.ascontiguousarray(bgr), cv2.COLOR_BGR2LAB).astype(np.float32)
+    lab: NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(bgr), cv2.COLOR_BGR2LAB)
+    return lab.astype(np.float32)
 
 
 def _distance(lab: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.float32]:

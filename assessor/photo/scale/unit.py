@@ -91,10 +91,11 @@ def _fold(dark: NDArray[np.float32], m: int) -> NDArray[np.float64]:
     member = (np.arange(n)[:, None] % m == np.arange(m)[None]).astype(np.float64)
     on = member.sum(0)
     off = n - on
-    first, second = dark @ member, (dark.astype(np.float64) ** 2) @ member
+    first = dark @ member
     mean_on, mean_off = first / on, (dark.sum(1, keepdims=True) - first) / off
     all_second = (dark.astype(np.float64) ** 2).sum(1, keepdims=True)
     within = all_second - on * mean_on**2 - off * mean_off**2
     scatter = np.sqrt(np.maximum(within, 0) / (n - 2)) + 0.05
-    t: NDArray[np.float64] = (mean_on - mean_off) / scatter / np.sqrt(1 / on + 1 / off)
-    return t.max(1)
+    t = (mean_on - mean_off) / scatter / np.sqrt(1 / on + 1 / off)
+    best: NDArray[np.float64] = t.max(1)
+    return best
