@@ -50,10 +50,14 @@ def variance(x: FloatArray, covariance: FloatArray) -> tuple[float, float]:
 
 
 def root(value: float, sd: float) -> tuple[float, float]:
-    """Square root of a variance and its uncertainty; finite at 0, where the slope is not."""
+    """Square root of a variance and its uncertainty; finite at 0, where the slope is not.
+
+    Half of the longer arm of the root of [value - 2 sd, value + 2 sd]; sd / (2 root) far from 0.
+    """
     r = float(np.sqrt(value))
-    at_zero = float(np.sqrt(sd))
-    return r, min(sd / (2 * r), at_zero) if r > 0 else at_zero
+    up = float(np.sqrt(value + 2 * sd)) - r
+    down = r - float(np.sqrt(max(0.0, value - 2 * sd)))
+    return r, max(up, down) / 2
 
 
 def few(value: float, n: int) -> float | None:

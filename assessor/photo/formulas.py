@@ -193,7 +193,9 @@ def symmetry(w: Stitched) -> Finding:
     slope = 2 / (1 + clean) ** 2
     random = np.sqrt(((slope * own) ** 2).sum()) / n
     left_over = FOLD_REST * float((slope * own).mean())  # does not average out near perfect symmetry
-    common = float((slope * line).mean())
+    # the line's offset turns uneven stitches of either hand in opposite ways, even ones only down
+    even = clean == 0
+    common = abs(float((np.sign(a) * slope * line * ~even).mean())) + float((slope * line * even).mean())
     sd = float(np.sqrt(random**2 + left_over**2 + common**2))
     return Finding(n, Estimate(float(((1 - clean) / (1 + clean)).mean()), sd))
 

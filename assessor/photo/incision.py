@@ -6,7 +6,7 @@ distances are negative left of the curve walking from its first to its last poin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 MAX_POINTS = 96  # a longer polyline is thinned by averaging before it is smoothed
-SAMPLES = 512  # of the smooth curve; its sagitta is then far below any point's uncertainty
+SAMPLES = 256  # of the smooth curve; its sagitta is then far below any point's uncertainty
 END_SHARE = 0.05  # share of the length over which the direction of a straight extension is taken
 
 
@@ -25,6 +25,13 @@ class Curve:
 
     points: FloatArray
     arc: FloatArray
+    extended: FloatArray = field(init=False)
+    extended_arc: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        line, arc = self._extended()
+        object.__setattr__(self, "extended", line)
+        object.__setattr__(self, "extended_arc", arc)
 
     @property
     def length(self) -> float:
@@ -36,7 +43,7 @@ class Curve:
         Straight on beyond both ends: arc lengths below 0 and above `length` are possible.
         """
         p = np.asarray(points, np.float64).reshape(-1, 2)
-        line, arc = self._extended()
+        line, arc = self.extended, self.extended_arc
         start, step = line[:-1], np.diff(line, axis=0)
         squared = (step**2).sum(1)
         offset = p[:, None] - start
@@ -53,7 +60,7 @@ class Curve:
 
     def at(self, u: ArrayLike) -> FloatArray:
         """Points (k, 2) at the arc lengths `u` (k,), on the straight extensions beyond the ends."""
-        line, arc = self._extended()
+        line, arc = self.extended, self.extended_arc
         s = np.asarray(u, np.float64).reshape(-1)
         inside = np.column_stack([np.interp(s, arc, line[:, 0]), np.interp(s, arc, line[:, 1])])
         before, after = np.minimum(s - arc[0], 0.0), np.maximum(s - arc[-1], 0.0)
@@ -80,11 +87,11 @@ class Curve:
 
 
 def smooth_curve(points: ArrayLike, sd: float) -> Curve | None:
-    """The smoothest curve that stays within `sd` (root mean square) of the points (n, 2).
+    """The smoothest curve that the points (n, 2), each off by `sd` across the line, allow.
 
     Exactly through them where `sd` is 0. None where they are no line: fewer than two distinct
-    points, or a length below a nanounit. Whittaker smoothing (second divided differences), its
-    strength by the discrepancy principle; between the points a natural cubic spline.
+    points, or a length below a nanounit. Whittaker smoothing (second divided differences) of the
+    least predicted error (Mallows' Cp, the noise being known); between the points a natural spline.
     """
     p = np.asarray(points, np.float64).reshape(-1, 2)
     if not np.isfinite(p).all():
@@ -158,20 +165,27 @@ def _whittaker(s: FloatArray, y: FloatArray, sd: float) -> FloatArray:
     values = np.maximum(values, 0.0)
     values[:2] = 0.0  # straight lines are free
     coefficients = vectors.T @ y
-
-    def residual_rms(strength: float) -> float:
-        lost = (1 - 1 / (1 + strength * values))[:, None] * coefficients
-        return float(np.sqrt((lost**2).sum() / (2 * n)))  # of one coordinate
-
+    normal = _normals(y)
     unit = 1.0 / max(float(np.median(values[2:])), 1e-30)
-    low, high = -12.0, 12.0
-    if residual_rms(unit * 10**high) <= sd:
-        low = high
-    while high - low > 0.05:
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if residual_rms(unit * 10**middle) <= sd else (low, middle)
-    smooth: FloatArray = vectors @ (coefficients / (1 + unit * 10**low * values)[:, None])
-    return smooth
+    best, best_risk = y, np.inf
+    for strength in unit * np.logspace(8, -12, 81):
+        kept = 1 / (1 + strength * values)
+        smooth: FloatArray = vectors @ (kept[:, None] * coefficients)
+        off = ((y - smooth) * normal).sum(1)
+        risk = float((off**2).mean() + 2 * sd**2 * kept.mean())
+        if risk < best_risk:
+            best, best_risk = smooth, risk
+    return best
+
+
+def _normals(points: FloatArray) -> FloatArray:
+    """Unit normals (n, 2) of a polyline, from chords wide enough not to follow its jitter."""
+    n = len(points)
+    reach = max(1, n // 8)
+    at = np.arange(n)
+    chord = points[np.minimum(at + reach, n - 1)] - points[np.maximum(at - reach, 0)]
+    chord /= np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-12)[:, None]
+    return np.column_stack([-chord[:, 1], chord[:, 0]])
 
 
 def _natural_spline(s: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:

@@ -32,11 +32,14 @@ class Layout:
 
 def in_order(findings: list[StitchFinding], wound: WoundFinding) -> list[StitchFinding]:
     """Sorted along the row, each with its left bite first."""
-    row = lay_out_wound(findings, wound, None).row
-    swapped = row.d[:, 0] > row.d[:, 1]
-    by_side = [_mirrored(f) if swapped[i] else f for i, f in enumerate(findings)]
-    order = np.argsort(lay_out_wound(by_side, wound, None).row.crossing, kind="stable")
-    return [by_side[i] for i in order]
+    curve = lay_out_wound(findings, wound, None).curve
+    bites = np.array([f.bites_px for f in findings], np.float64)
+    u, d = (a.reshape(-1, 2) for a in curve.project(bites.reshape(-1, 2)))
+    total = d[:, 1] - d[:, 0]
+    across = d[:, 0] * d[:, 1] < 0
+    share = np.where(across, -d[:, 0] / np.where(across, total, 1.0), 0.5)  # way to the curve
+    order = np.argsort(u[:, 0] + share * (u[:, 1] - u[:, 0]), kind="stable")
+    return [_mirrored(findings[i]) if total[i] < 0 else findings[i] for i in order]
 
 
 def _mirrored(f: StitchFinding) -> StitchFinding:

@@ -134,7 +134,7 @@ def _crossing(
     share = np.where(crosses, -d[:, 0] / total, 0.5)
     at = u.mean(1)
     if crosses.any():
-        for _ in range(3):  # the curve bends: walk along the thread until the distance vanishes
+        for _ in range(2):  # the curve bends: walk along the thread until the distance vanishes
             point = bites[:, 0] + share[:, None] * (bites[:, 1] - bites[:, 0])
             foot, off = curve.project(point)
             at = np.where(crosses, foot, at)
