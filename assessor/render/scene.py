@@ -71,7 +71,7 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     to_px[:2, 2] += shift
     mm_to_px = tilted(to_px, (w, h), 0.02, rng)
     canvas = Canvas(w, h, mm_to_px, supersample=2)
-    _paint_all(canvas, [(wound, np.eye(3))], kit, rng, frame_share=0.1)
+    paint_scene(canvas, [(wound, np.eye(3))], kit, rng, frame_share=0.1)
     poor = float(rng.beta(1.2, 1.6)) if kit == "skin" else float(rng.beta(1.0, 3.5))
     bgr = take(canvas.picture(), random_camera(rng, poor), rng)
     grow = np.diag([width / w, height / h, 1.0])
@@ -93,6 +93,7 @@ def render_photo(
     wounds: int | None = None,
     poor: float | None = None,
     ruler: bool | None = None,
+    supersample: int = 2,
 ) -> Rendered:
     """A photo of a pad: one to three wounds, clutter; `fill` is the wound's length over the picture's."""
     kit = kit or str(rng.choice(["silicone", "rubber", "skin"], p=[0.45, 0.15, 0.4]))
@@ -118,8 +119,8 @@ def render_photo(
         other_scale = first.stitch_mm / other.stitch_mm
         offset = (abs(offset) + first.stitch_mm * rng.uniform(2.0, 3.5)) * (1 if k % 2 else -1)
         placed.append((other, similarity(other_scale, rng.normal(0, 0.06), (rng.normal(0, 2), offset))))
-    canvas = Canvas(width, height, mm_to_px, supersample=2 if max(width, height) <= 1600 else 1)
-    _paint_all(canvas, placed, kit, rng, frame_share=0.3 if kit == "silicone" else 0.05, ruler=ruler)
+    canvas = Canvas(width, height, mm_to_px, supersample=supersample)
+    paint_scene(canvas, placed, kit, rng, frame_share=0.3 if kit == "silicone" else 0.05, ruler=ruler)
     if poor is None:
         poor = float(rng.beta(1.2, 1.6)) if kit == "skin" else float(rng.beta(1.0, 3.0))
     bgr = take(canvas.picture(), random_camera(rng, poor), rng)
@@ -127,14 +128,20 @@ def render_photo(
     return Rendered(bgr, truths, kit, 1 / canvas.pixels_per_mm(first.curve.to_mm(extent / 2, 0.0)[0]))
 
 
-def _paint_all(
+def paint_scene(
     canvas: Canvas,
     placed: list[tuple[Wound, Points]],
     kit: str,
     rng: np.random.Generator,
     frame_share: float,
     ruler: bool | None = None,
+    grid_mm: float | None = None,
 ) -> None:
+    """Pad, clutter and wounds; `placed` are wounds and their 3x3 places in the canvas's millimetres.
+
+    `ruler` True draws one with true millimetres (not on rubber, whose stitches are far smaller than its
+    ticks). `grid_mm` is the pitch of the printed grid, 0 for none. None leaves either to chance.
+    """
     wound = placed[0][0]
     size, curve = wound.stitch_mm, wound.curve
     a = rng.uniform(0, 2 * np.pi)
@@ -142,10 +149,10 @@ def _paint_all(
     ground = draw_surface(canvas, kit, rng)
     placed = [(with_contrast(w, ground, rng), p) for w, p in placed]
     wound = placed[0][0]
-    if rng.random() < (0.75 if kit == "rubber" else 0.04):
-        draw_grid(
-            canvas, size * rng.uniform(0.8, 2.5), rng.uniform(-1, 1, 2) * size, rng.normal(0, 0.15), rng
-        )
+    grid_chance = rng.random() < (0.75 if kit == "rubber" else 0.04)
+    if grid_chance if grid_mm is None else grid_mm > 0:
+        pitch = size * rng.uniform(0.8, 2.5) if grid_mm is None else grid_mm
+        draw_grid(canvas, pitch, rng.uniform(-1, 1, 2) * size, rng.normal(0, 0.15), rng)
 
     def beside(far: float) -> Points:
         at = curve.to_mm(rng.uniform(0, curve.length_mm), far * size * rng.choice([-1.0, 1.0]))
