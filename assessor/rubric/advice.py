@@ -74,7 +74,7 @@ def symmetry(case: Case) -> Advice | None:
         return None
     cost = m.target.weight * sum(u[0] for u in uneven) / max(m.n, 1)
     side = max((0, 1), key=lambda k: sum(u[0] for u in uneven if u[2] == k))
-    alike = sorted((u for u in uneven if u[2] == side), reverse=True)
+    alike = sorted((u for u in uneven if u[2] == side), key=lambda u: (-round(u[0], 6), u[1]))
     named = tuple(sorted(u[1] for u in alike[:MAX_NAMED]))
     differences = [_shorter_by(case.stitches[i], side) for i in named]
     unit = "mm" if case.stitches[named[0]].bite_left_mm is not None else ""
