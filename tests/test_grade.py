@@ -26,8 +26,8 @@ def rendered(wounds: int = 1) -> Rendered:
         rng = np.random.default_rng(seed)
         pad = render_photo(
             rng,
-            900,
-            900,
+            480,
+            480,
             "silicone",
             "simple_interrupted",
             fill=(0.7, 0.8),
@@ -177,7 +177,7 @@ def test_the_gates_refusal_is_raised(monkeypatch: pytest.MonkeyPatch, pad: Rende
     )
     with pytest.raises(QualityError) as caught:
         grade.assess(photo(pad.bgr))
-    refused = grade.refusal(caught.value, ImageInfo("a.png", 900, 900, "00"))
+    refused = grade.refusal(caught.value, ImageInfo("a.png", 480, 480, "00"))
     assert refused.to_json()["error"] == {
         "code": caught.value.code,
         "text": caught.value.text,
