@@ -12,7 +12,7 @@ import numpy as np
 from assessor.photo.incision import BoolArray, Curve, FloatArray
 
 # A bite's position across its thread is known better than along it: the thread's own ridge fixes it.
-# Share of the along-thread sd, checked against rendered truth (docs/metrics.md).
+# Share of the along-thread sd; an assumption, to be checked whenever perception changes.
 ACROSS_SHARE = 0.5
 
 
