@@ -16,7 +16,7 @@ from api.errors import ServiceError
 from assessor.errors import RubricError
 from assessor.options import GradeOptions, parse_points
 from assessor.results import TECHNIQUES
-from assessor.rubric import rubric_names
+from assessor.rubric import choose_rubric, rubric_names
 
 MAX_FIELD_BYTES = 1024
 NAME_LENGTH = 200
@@ -102,6 +102,8 @@ def parse_options(values: dict[str, str]) -> GradeOptions:
             f"There is no rubric {values['rubric'][:80]!r}.",
             "Use one of: " + ", ".join(rubric_names()) + ".",
         )
+    if "kit" in values:
+        choose_rubric("unknown", values["kit"])  # refuses a kit that no rubric knows before any pixel is read
     return GradeOptions(**parsed)
 
 

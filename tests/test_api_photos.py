@@ -101,6 +101,8 @@ def test_options_reach_the_grading(
         ({"points": "1,2,3"}, "bad_points"),
         ({"technique": "crochet"}, "unknown_technique"),
         ({"rubric": "../../etc/passwd"}, "rubric_unknown"),
+        ({"kit": "cheese"}, "unknown_kit"),
+        ({"kit": "silicone"}, "ok"),
         ({"suture_size": "4"}, "ok"),
         ({"suture_size": "four"}, "bad_suture_size"),
         ({"mm_per_px": "0,05"}, "ok"),

@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, client: httpx.Client) -> Iterator[Page]:
-    """The page on a phone or at the size a test asks for; at the end nothing was blocked or from elsewhere."""
+    """The page on a phone, or at the size a test asks for; in the end nothing was blocked."""
     size = getattr(request, "param", PHONE)
     context = browser.new_context(viewport=size)
     context.set_default_timeout(15_000)
@@ -91,6 +91,7 @@ def test_a_photo_gives_picture_sentence_score_and_tables(page: Page) -> None:
     assert page.locator(".warnings li").all_inner_texts() == ["Glare on the wound: tilt the light."]
     spacing = words(page.locator(".metrics tr", has_text="Spacing").first)
     assert "160 px" in spacing
+    assert "needs a scale" in spacing
     assert "target 5 to 10 mm" in spacing
     assert "too few stitches" in page.locator(".metrics").inner_text()
     assert page.locator(".spinner").count() == 0

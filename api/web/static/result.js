@@ -86,11 +86,13 @@ function score(wound, count) {
 }
 
 function warnings(assessment) {
-  if (!assessment.warnings.length) return null;
+  // The section about the scale says the same, with what to do about it at hand.
+  const said = assessment.warnings.filter((warning) => warning.code !== "no_scale");
+  if (!said.length) return null;
   return el(
     "ul",
     { class: "warnings", "aria-label": "About this photo" },
-    ...assessment.warnings.map((warning) => el("li", {}, warning.text)),
+    ...said.map((warning) => el("li", {}, warning.text)),
   );
 }
 
@@ -202,7 +204,9 @@ function metricTable(metrics) {
   const applicable = keys.filter((key) => metrics[key].status !== "not_applicable");
   const body = applicable.map((key) => {
     const metric = metrics[key];
-    const pixels = key.endsWith("_mm") ? metrics[key.replace(/_mm$/, "_px")] : null;
+    const twin = key.endsWith("_mm") && metric.value === null ? metrics[key.replace(/_mm$/, "_px")] : null;
+    const why = metricValue(key, metric);
+    const yours = twin && twin.value !== null ? [measured(twin.value, null, "px"), el("small", { class: "aim" }, why)] : [why];
     const { target } = metric;
     const source = target ? `${target.source} (evidence: ${EVIDENCE[target.evidence] ?? target.evidence})` : null;
     const aim = target ? el("small", { class: "aim", title: source }, `target ${targetText(key, metric)}`) : null;
@@ -210,7 +214,7 @@ function metricTable(metrics) {
       "tr",
       { class: metric.value === null ? "unmeasured" : null },
       el("th", { scope: "row" }, metricName(key), aim),
-      el("td", {}, metricValue(key, metric, pixels)),
+      el("td", {}, ...yours),
       el("td", {}, points(metric.points)),
     );
   });

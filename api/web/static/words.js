@@ -68,15 +68,18 @@ function suffix(unit) {
   return unit === "mm" || unit === "px" || unit === "%" ? `\u00a0${unit}` : "";
 }
 
-/** A metric's value in words, or why there is none. `twin` is the same metric in pixels. */
-export function metricValue(key, metric, twin = null) {
+/** A metric's value in words, or why there is none. */
+export function metricValue(key, metric) {
   const share = SHARES.has(key);
   if (metric.value !== null) {
+    if (key === "stitch_count") {
+      const count = String(Math.round(metric.value));
+      return metric.sd >= 0.05 ? `${count}\u00a0±\u00a0${metric.sd.toFixed(1)}` : count;
+    }
     const by = share ? 100 : 1;
     const sd = metric.sd === null ? null : metric.sd * by;
     return measured(metric.value * by, sd, share ? "%" : metric.unit);
   }
-  if (twin && twin.value !== null) return `${measured(twin.value, null, "px")} (needs a scale for mm)`;
   return statusText(metric.status);
 }
 
@@ -85,7 +88,7 @@ export function targetText(key, metric) {
   const { low, high } = metric.target;
   const by = SHARES.has(key) ? 100 : 1;
   const unit = suffix(SHARES.has(key) ? "%" : metric.unit);
-  const number = (value) => sign(String(Number((value * by).toPrecision(4))));
+  const number = (value) => sign(String(Number((value * by).toPrecision(3))));
   if (low !== null && high !== null) {
     return low === high ? number(low) + unit : `${number(low)} to ${number(high)}${unit}`;
   }
