@@ -54,7 +54,7 @@ def test_the_commands_and_options_of_the_contract_exist() -> None:
         "grade": "technique rubric suture-size kit mm-per-px grid-mm ruler-mm points jobs out again",
         "serve": "host port single-user",
         "card": "out",
-        "render": "out count seed",
+        "render": "out count seed kit technique width",
     }.items():
         shown = runner.invoke(app, [command, "--help"], env={"COLUMNS": "200"})
         assert shown.exit_code == 0

@@ -163,7 +163,7 @@ def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generato
     closure = Closure("simple_running")
     gap = float(np.mean(np.diff(at_u))) if len(at_u) > 1 else sum(row.bite_mm)
     sign = 1.0 if rng.random() < 0.5 else -1.0
-    slant = sign * gap * rng.uniform(0.35, 1.0)
+    slant = sign * gap * rng.uniform(0.3, 1.1)
     for i, u in enumerate(at_u):
         last = i in (0, len(at_u) - 1)
         bites = _bites(curve, row, float(u), rng, rng.normal(0, 0.1) * gap if last else slant)

@@ -118,7 +118,8 @@ def write_samples(
         "truth": "truth.json",
         "photos": photos,
     }
-    (folder / "truth.json").write_text(json.dumps(truths, indent=1) + "\n", "utf-8")
+    lines = (f"{json.dumps(name)}: {json.dumps(truth)}" for name, truth in truths.items())
+    (folder / "truth.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     return tuple(folder / photo["file"] for photo in photos)
 

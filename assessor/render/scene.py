@@ -55,7 +55,7 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     """
     kit = str(rng.choice(["silicone", "rubber", "skin"], p=[0.4, 0.2, 0.4]))
     wound = sample_wound(rng, kit)
-    wanted = stitch_px * float(np.exp(rng.normal(0, 0.17)))
+    wanted = stitch_px * float(np.exp(rng.normal(0, 0.2)))
     native = float(np.exp(rng.uniform(np.log(17 if kit != "rubber" else 34), np.log(75))))
     zoom = wanted / native
     w, h = max(24, round(width / zoom)), max(16, round(height / zoom))
@@ -64,10 +64,10 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     length = wound.curve.length_mm
     spare = max(0.0, length / 2 - half * 0.6)
     middle = wound.curve.to_mm(length / 2 + rng.uniform(-1, 1) * (spare + 0.35 * half), 0.0)[0]
-    angle = float(rng.normal(0, 0.09))
+    angle = float(rng.normal(0, 0.11))
     to_px = similarity(px_per_mm, angle, (0, 0))
     centre = apply_homography(to_px, middle[None])[0]
-    shift = np.array([w / 2, h / 2 + rng.normal(0, 0.05) * h]) - centre
+    shift = np.array([w / 2, h / 2 + rng.normal(0, 0.06) * h]) - centre
     to_px[:2, 2] += shift
     mm_to_px = tilted(to_px, (w, h), 0.02, rng)
     canvas = Canvas(w, h, mm_to_px, supersample=2)

@@ -64,7 +64,7 @@ def sample_wound(
     length = float((n - 1) * gap + margin.sum())
     curve = make_curve(length, float(rng.normal(0, 0.03)), 0.03 * stitch * float(rng.exponential(1)), rng)
     at_u = margin[0] + gap * np.arange(n) + rng.normal(0, min(scatter, 0.14) * gap, n)
-    asymmetry = float(np.clip(rng.normal(0, 0.1), -0.25, 0.25))
+    asymmetry = float(np.clip(rng.normal(0, 0.17 if kit == "rubber" else 0.11), -0.32, 0.32))
     if kit == "rubber":
         diameter = stitch * float(rng.uniform(0.04, 0.115))
     else:
@@ -81,7 +81,7 @@ def sample_wound(
         knot_size=float(rng.uniform(1.8, 4.6)),
         tail_mm=stitch * float(rng.uniform(0.2, 1.1)),
         tail_spread=float(rng.uniform(0.1, 1.6)),
-        tail_angle=float(rng.normal(0, 0.9)),
+        tail_angle=float(rng.normal(0 if rng.random() < 0.75 else np.pi, 0.9)),
         tail_count=int(rng.choice([0, 1, 2, 2, 2, 3])),
         diameter_mm=diameter,
     )
@@ -124,7 +124,7 @@ def sample_wound(
         ink_width_mm=stitch
         * float(np.exp(rng.uniform(np.log(0.025), np.log(0.4 if kit == "silicone" else 0.22)))),
         gape_mm=sides,
-        slit_alpha=float(rng.uniform(0, 0.9)) if kit != "rubber" else float(rng.uniform(0, 0.35)),
+        slit_alpha=float(rng.uniform(0, 0.9)) if kit != "rubber" else float(rng.uniform(0, 0.75)),
         dots_mm=dots,
         dot_ink=ink if rng.random() < 0.8 else INKS[int(rng.integers(0, len(INKS)))],
         dot_radius_mm=stitch * float(rng.uniform(0.025, 0.11)),
