@@ -29,11 +29,21 @@ def letterbox(bgr: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     )
 
 
-def fine_example(
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
+def fine_example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
     r = render_strip(rng, STRIP[1], STRIP[0], STITCH_PX)
-    return (r.bgr, *fine_labels(r))
+    maps, offsets = fine_labels(r)
+    image = r.bgr
+    if rng.random() < 0.3:  # the photo ends inside the strip: its border is repeated
+        h, w = STRIP
+        top, bottom = (2 * int(rng.integers(0, 20)) if rng.random() < 0.6 else 0 for _ in range(2))
+        left, right = (2 * int(rng.integers(0, 60)) if rng.random() < 0.4 else 0 for _ in range(2))
+        inner = image[top : h - bottom, left : w - right]
+        image = np.asarray(cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE), np.uint8)
+        outside = np.ones((h // 2, w // 2), bool)
+        outside[top // 2 : (h - bottom) // 2, left // 2 : (w - right) // 2] = False
+        maps[:, outside] = 0
+        offsets[:, outside] = np.nan
+    return image, maps, offsets
 
 
 def coarse_example(
@@ -41,7 +51,7 @@ def coarse_example(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
     short = int(COARSE_SIDE * (rng.uniform(0.25, 0.5) if rng.random() < 0.4 else rng.uniform(0.55, 1.0)))
     size = (COARSE_SIDE, short) if rng.random() < 0.65 or short < 140 else (short, COARSE_SIDE)
-    r = render_photo(rng, *size)
+    r = render_photo(rng, *size, supersample=1)
     boxed = Rendered(letterbox(r.bgr, COARSE_SIDE), r.wounds, r.kit, r.mm_per_px)
     return (boxed.bgr, *coarse_labels(boxed, COARSE_SIDE))
 
@@ -124,9 +134,6 @@ def augment(
             v[:, [1, 3]] *= -1
             v = v[:, [2, 3, 0, 1]]
             m = m[:, [0, 1, 2, 3, 5, 4, 6]]
-    elif across != along:
-        v = v.clone()
-        v[:, 2] *= -1
     n = len(x)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (n, 3, 1, 1))).astype(np.float32))
     lift = torch.from_numpy(rng.normal(0, 0.05, (n, 1, 1, 1)).astype(np.float32))

@@ -76,26 +76,16 @@ def fine_labels(rendered: Rendered) -> tuple[U8, NDArray[np.float16]]:
 
 
 def coarse_labels(rendered: Rendered, side: int) -> tuple[U8, NDArray[np.float16]]:
-    """Incision and band masks (2, s/2, s/2) uint8; log2 of stitch length / 24 px, cos and sin of twice the
-    incision's direction (3, s/2, s/2), NaN away from the wound."""
-    s = side // 2
-    maps = np.zeros((2, s, s), np.uint8)
-    values = np.full((3, s, s), np.nan, np.float32)
+    """The row, its incision half a stitch wide, (1, s/4, s/4) uint8; log2 of stitch length / 24 px there
+    (1, s/4, s/4), NaN away from it."""
+    s = side // 4
+    row = np.zeros((s, s), np.uint8)
+    values = np.full((1, s, s), np.nan, np.float32)
     for truth in rendered.wounds:
-        _line(maps[0], truth.incision_px, 2)
-        line = truth.incision_px
-        t = np.gradient(line, axis=0)
-        t /= np.maximum(np.linalg.norm(t, axis=1, keepdims=True), 1e-9)
+        quarter = (truth.incision_px + 0.5) / 4 - 0.5
+        fixed = np.round(np.clip(quarter, -2000, 2000) * 16).astype(np.int32)
         near = np.zeros((s, s), np.uint8)
-        wide = max(3, round(0.3 * truth.stitch_px))
-        for i in range(0, len(line) - 4, 4):
-            near[:] = 0
-            _line(near, line[i : i + 5], wide)
-            on = near > 127
-            angle = 2 * np.arctan2(t[i + 2, 1], t[i + 2, 0])
-            values[0][on] = np.log2(truth.stitch_px / 24)
-            values[1][on] = np.cos(angle)
-            values[2][on] = np.sin(angle)
-        for bites in truth.bites_px:
-            _line(maps[1], bites, max(2, round(0.12 * truth.stitch_px)))
-    return maps, values.astype(np.float16)
+        cv2.polylines(near, [fixed], False, 255, max(1, round(0.5 * truth.stitch_px / 4)), cv2.LINE_AA, 4)
+        np.maximum(row, near, out=row)
+        values[0][near > 127] = np.log2(truth.stitch_px / 24)
+    return row[None], values.astype(np.float16)

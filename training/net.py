@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-COARSE_CHANNELS = ("incision", "band", "log2_length", "cos2", "sin2")
+COARSE_CHANNELS = ("row", "log2_length")
 FINE_CHANNELS = (
     "incision", "strand", "tail", "middle", "bite_left", "bite_right", "knot",
     "left_dx", "left_dy", "right_dx", "right_dy",
@@ -21,11 +21,12 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """(n, 3, h, w) BGR 0 to 1, sides multiples of 32 -> (n, outputs, h / 2, w / 2) raw maps."""
+    """(n, 3, h, w) BGR 0 to 1, sides multiples of 32 -> raw maps at h / 2 (fine) or h / 4 (coarse)."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         c = WIDTHS[kind]
+        top = 0 if kind == "fine" else 1
         outputs = len(FINE_CHANNELS if kind == "fine" else COARSE_CHANNELS)
         self.stem = nn.Sequential(
             nn.Conv2d(3, c[0], 3, stride=2, padding=1, bias=False),
@@ -37,9 +38,9 @@ class UNet(nn.Module):
         )
         self.up = nn.ModuleList(
             nn.Sequential(_block(c[i] + c[i - 1], c[i - 1]), _block(c[i - 1], c[i - 1]))
-            for i in range(len(c) - 1, 0, -1)
+            for i in range(len(c) - 1, top, -1)
         )
-        self.head = nn.Conv2d(c[0], outputs, 1)
+        self.head = nn.Conv2d(c[top], outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x - 0.5)

@@ -56,7 +56,7 @@ def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Te
             .sum(),
             "offset": 4 * value_loss(out[:, 7:], values).sum(),
         }
-    return {"mask": mask_loss(out[:, :2], maps).sum(), "value": value_loss(out[:, 2:], values).sum()}
+    return {"mask": mask_loss(out[:, :1], maps).sum(), "value": value_loss(out[:, 1:], values).sum()}
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assessor.photo.perception.curve import Curve, fit_curve
-from assessor.photo.perception.networks import half_to_full, run, sigmoid
+from assessor.photo.perception.networks import quarter_to_full, run, sigmoid
 
 SIDE_PX = 320  # what the coarse network was trained on
-_SEEN = 0.4  # probability from which a pixel may belong to an incision
+_SEEN = 0.4  # probability from which a pixel may belong to a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,18 @@ def find_places(bgr: NDArray[np.uint8]) -> list[Place]:
     boxed = np.full((SIDE_PX, SIDE_PX, 3), 128, np.uint8)
     boxed[: size[1], : size[0]] = small
     maps = run("coarse", boxed)
-    incision, log2_length = sigmoid(maps[0]), maps[2]
-    rows, cols = -(-size[1] // 2), -(-size[0] // 2)
-    incision[rows:] = 0
-    incision[:, cols:] = 0
-    seen = (incision > _SEEN).astype(np.uint8)
-    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    count, labels = cv2.connectedComponents(joined)
+    row, log2_length = sigmoid(maps[0]), maps[1]
+    row[-(-size[1] // 4) :] = 0
+    row[:, -(-size[0] // 4) :] = 0
+    count, labels = cv2.connectedComponents((row > _SEEN).astype(np.uint8))
     places = []
     for k in range(1, count):
-        y, x = np.nonzero((labels == k) & (seen > 0))
-        if len(x) < 6:
-            continue
-        weight = incision[y, x].astype(float)
+        y, x = np.nonzero(labels == k)
+        weight = row[y, x].astype(float)
         stitch = 24 * 2 ** float(np.average(log2_length[y, x], weights=weight))
-        curve = fit_curve(half_to_full(np.stack([x, y], 1).astype(float)), weight)
-        if curve is None:
-            continue
-        places.append(Place(curve, stitch, float(weight.mean())))
+        curve = fit_curve(quarter_to_full(np.stack([x, y], 1).astype(float)), weight)
+        if curve is not None:
+            places.append(Place(curve, stitch, float(weight.mean())))
     places = _joined([p for p in places if p.curve.length > 0.5 * p.stitch_px])
     places.sort(key=lambda p: -p.confidence * min(p.curve.length / p.stitch_px, 4.0))
     to_photo = np.array([w / size[0], h / size[1]])

@@ -61,9 +61,12 @@ def fit_curve(points: Points, weight: Points) -> Curve | None:
     mean = np.average(points, axis=0, weights=weight)
     d = points - mean
     _, value, axes = np.linalg.svd(d * np.sqrt(weight / weight.sum())[:, None], full_matrices=False)
-    if len(value) < 2 or value[0] < 2.0 * value[1] or value[0] < 1e-6:
+    if len(value) < 2 or value[0] < 1.5 * value[1] or value[0] < 1e-6:
         return None
-    axis = axes[0] if axes[0][np.argmax(np.abs(axes[0]))] > 0 else -axes[0]
+    axis = axes[0]
+    # walk to the right, or up where the row stands upright: then left on the pad is left in the picture
+    if (axis[0] < 0) if abs(axis[0]) >= abs(axis[1]) else (axis[1] > 0):
+        axis = -axis
     normal = np.array([-axis[1], axis[0]])
     s, v = d @ axis, d @ normal
     low, high = np.quantile(s, [0.005, 0.995])

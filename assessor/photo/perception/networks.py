@@ -22,7 +22,7 @@ def _net(name: str) -> Any:
 
 
 def run(name: str, bgr: NDArray[np.uint8]) -> Array:
-    """Run network `name` on (h, w, 3) uint8, sides multiples of 32 -> raw maps (c, h / 2, w / 2)."""
+    """Run network `name` on (h, w, 3) uint8, sides multiples of 32 -> raw maps (c, h', w')."""
     blob = cv2.dnn.blobFromImage(bgr, 1 / 255.0)
     with _LOCK:
         net = _net(name)
@@ -39,3 +39,8 @@ def sigmoid(x: Array) -> Array:
 def half_to_full(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positions on a half-resolution map -> positions on the picture that went in."""
     return points * 2 + 0.5
+
+
+def quarter_to_full(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions on a quarter-resolution map -> positions on the picture that went in."""
+    return points * 4 + 1.5
