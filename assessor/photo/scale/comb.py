@@ -32,7 +32,7 @@ class Comb:
     `ends` are its first and last tick (px); `period_px` its mean period, `period_sd_px` the standard
     deviation of that mean; `bend` the change of period from end to end as a share of it (tilt or curl);
     `height_px` the length of the short ticks. `marks` (ticks, rows) tells at each tick how much
-    darker it is than its two gaps, in units of the short ticks; `rows` gives each row's distance from the
+    darker (`dark`) or brighter it is than its two gaps, in units of the short ticks; `rows` gives each row's distance from the
     middle of the short ticks in periods, positive to the right walking from first to last tick.
     """
 
@@ -42,6 +42,7 @@ class Comb:
     bend: float
     height_px: float
     contrast: float
+    dark: bool
     marks: Float
     rows: Float
 
@@ -243,7 +244,7 @@ def _measure(
     independent = max(turns / 5.0, 2.0)
     slope_sd = float(np.std(rest)) / max(length, 1.0) * math.sqrt(12.0 / independent)
     ticks = _tick_positions(fit, along)
-    marks, ticks, contrast = _marks(strip, ticks, s, period, slant, band, rows)
+    marks, ticks, contrast, dark = _marks(strip, ticks, s, period, slant, band, rows)
     middle = (band.start + band.stop - 1) / 2 - (rows.size - 1) / 2
     c, sn = math.cos(seed.angle), math.sin(seed.angle)
     ends = []
@@ -257,6 +258,7 @@ def _measure(
         bend,
         (band.stop - band.start) * step,
         contrast,
+        dark,
         marks,
         ((rows - middle) / SAMPLES).astype(np.float32),
     )
@@ -289,13 +291,13 @@ def _marks(
     slant: float,
     band: slice,
     rows: NDArray[np.int_],
-) -> tuple[Float, NDArray[np.float64], float]:
-    """(ticks, rows) darkness of each tick against its gaps, tick positions, contrast in grey levels.
+) -> tuple[Float, NDArray[np.float64], float, bool]:
+    """(ticks, rows) how each tick stands out of its gaps, tick positions, contrast (grey levels), dark?
 
     Ticks are dark on a paper ruler, bright on a dark one: of the two readings that is right in which
     few of them stand out beside the row.
     """
-    best: tuple[float, Float, NDArray[np.float64], float] | None = None
+    best: tuple[float, Float, NDArray[np.float64], float, bool] | None = None
     for sign in (1.0, -1.0):
         ticks = bright + period / 2 if sign > 0 else bright
         at = ticks[:, None] - slant / (2 * np.pi) * SAMPLES * rows[None] - s[0]
@@ -324,14 +326,14 @@ def _marks(
         outside[max(band.start - 1, 0) : band.stop + 1] = False
         reach = _skew(np.clip(marks[:, outside], -1.5, 1.5))
         if best is None or reach > best[0]:
-            best = (reach, marks.astype(np.float32), ticks, contrast)
+            best = (reach, marks.astype(np.float32), ticks, contrast, sign > 0)
     if best is None:
-        return np.zeros((0, rows.size), dtype=np.float32), bright, 0.0
-    return best[1], best[2], best[3]
+        return np.zeros((0, rows.size), dtype=np.float32), bright, 0.0, True
+    return best[1:]
 
 
 def _skew(marks: Float) -> float:
     """Third moment over the ticks, summed over the rows: positive where few ticks stand out dark."""
     centred = marks - marks.mean(0)
     total = float(np.sum(centred * centred * centred))
-    return total / max(marks.shape[0], 1)
+    return total / max(len(marks), 1)

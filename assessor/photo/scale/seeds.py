@@ -23,6 +23,7 @@ BATCH = 64  # tiles turned at a time: bounds the memory
 PERIOD_MIN_PX = 2.6  # below this ticks and spaces fall into one pixel
 PERIOD_MAX_PX = 14.0  # seven periods a tile; coarser combs are found in a smaller picture
 SEED_SCORE = 0.45  # share of a row's variation that one period must explain
+FUNDAMENTAL = 0.6  # share of an overtone's power that its fundamental must have to be preferred
 SEED_CONTRAST = 7.0  # grey levels, amplitude of the comb
 ROW_POWER = 4.0  # mean squared step between pixels: less is not even such a comb
 TILE_POWER = 1.5  # mean squared gradient (levels a px): less is bare pad
@@ -124,8 +125,13 @@ def _periodic_rows(tiles: Grey) -> Iterator[tuple[int, float, float, float, floa
     total = weighted[:, f >= 0.05].sum(1)
     low, high = math.ceil(size / PERIOD_MAX_PX), int(size / PERIOD_MIN_PX)
     peak = low + np.argmax(weighted[:, low:high], 1)
-    sums = np.cumsum(np.pad(weighted, ((0, 0), (1, 3))), axis=1)
     n = np.arange(peak.size)
+    # Thin ticks have overtones as strong as their own period, which the weights favour.
+    for divisor in (2, 3):
+        below = np.round(peak / divisor).astype(np.intp)
+        around = np.max([power[n, np.maximum(below + d, 0)] for d in (-1, 0, 1)], axis=0)
+        peak = np.where((below >= low) & (around > FUNDAMENTAL * power[n, peak]), below, peak)
+    sums = np.cumsum(np.pad(weighted, ((0, 0), (1, 3))), axis=1)
     lines = sums[n, peak + 3] - sums[n, peak - 2]
     twice = np.minimum(2 * peak, len(f))
     seconds = sums[n, twice + 2] - sums[n, twice - 1]

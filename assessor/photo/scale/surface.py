@@ -93,13 +93,14 @@ def share_on_pad(bgr: NDArray[np.uint8], comb: Comb, pad: PadColour) -> float:
     like_pad = _distance(lab, pad.lab) < SAME_COLOUR + 2 * pad.spread
     s0, s1, t0 = zero
     middle = lab[t0 - 2 : t0 + 3, s0:s1].reshape(-1, 3)
-    # The bright half of the tick row is the ruler's own face (the dark half on a dark ruler).
-    bright = middle[middle[:, 0] >= np.percentile(middle[:, 0], 60)]
-    face = np.median(bright, 0)
+    # Between dark ticks the bright half of their row is the ruler's face, else the dark half.
+    light = middle[:, 0]
+    own = light >= np.percentile(light, 60) if comb.dark else light <= np.percentile(light, 40)
+    face = np.median(middle[own], 0)
     if _distance(face[None], pad.lab)[0] < SAME_COLOUR:
         return 1.0  # a clear ruler: the pad is seen through it
     like_face = _distance(lab, face) < SAME_COLOUR
-    ink = lab[..., 0] < 0.5 * face[0]
+    ink = lab[..., 0] < 0.5 * face[0] if comb.dark else lab[..., 0] > face[0] + 60
     body = (like_face | ink) & inside & ~like_pad
     top, bottom = _grow(like_face, body, inside, t0, slice(s0, s1))
     left, right = _grow(like_face.T, body.T, inside.T, (s0 + s1) // 2, slice(top, bottom + 1), (s0, s1))
