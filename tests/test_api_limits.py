@@ -12,7 +12,7 @@ import httpx
 import pytest
 from api_server import port_of, running
 
-from api import serve
+from api import limits, serve
 
 PHOTOS = "/api/v1/photos"
 MIB = 1024 * 1024
@@ -83,6 +83,13 @@ def test_a_length_that_lies_cuts_the_form_short(client: httpx.Client) -> None:
 
 def test_a_slow_sender_is_sent_away(client: httpx.Client) -> None:
     status, document = talk(client, head("Content-Length: 1000"), PART)
+    assert (status, document["code"]) == (408, "upload_too_slow")
+
+
+def test_a_trickling_sender_gives_its_place_back_before_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GRACE_S", 0.2)
+    with running(upload_timeout_s=3600) as client:
+        status, document = talk(client, head("Content-Length: 1000"), PART)
     assert (status, document["code"]) == (408, "upload_too_slow")
 
 
