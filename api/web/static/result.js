@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { picture } from "./picture.js";
-import { measured, metricName, metricValue, plain, points, scaleName, statusText, targetText, EVIDENCE } from "./words.js";
+import { asSentence, measured, metricName, metricValue, plain, points, scaleName, statusText, targetText, EVIDENCE } from "./words.js";
 
 /** Everything below the upload; `askForPoints(picture)` gives the node that lets two points be tapped. */
 export function result(assessment, overlay, askForPoints) {
@@ -124,7 +124,7 @@ function scaleSection(assessment, pointsNode) {
           {},
           `Measured with ${scaleName(scale.method)}: ${scale.mm_per_px.toPrecision(4)} mm a pixel, ` +
             `± ${(scale.relative_sd * 100).toPrecision(2)} %.`,
-          scale.detail ? ` ${scale.detail}` : "",
+          asSentence(scale.detail),
         ),
       ]
     : [

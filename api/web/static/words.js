@@ -39,6 +39,8 @@ export const EVIDENCE = { A: "trials", B: "published checklist", C: "teaching te
 export const metricName = (key) => METRICS[key] ?? METRICS[key.replace(/_(mm|px)$/, "")] ?? plain(key);
 export const statusText = (status) => STATUS[status] ?? plain(status);
 export const scaleName = (method) => SCALES[method] ?? plain(method);
+/** A detail of the JSON as a sentence of its own. */
+export const asSentence = (text) => (text ? ` ${text[0].toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}` : "");
 export const plain = (name) => name.replaceAll("_", " ");
 
 /** Digits after the point that a value with this uncertainty deserves: one digit of the sd, two after a 1. */
@@ -58,7 +60,7 @@ const sign = (text) => text.replace("-", MINUS);
 /** "5.2 ± 0.2"; the sd is one standard deviation and left away where there is none. */
 export function measured(value, sd = null, unit = "") {
   if (value === null || value === undefined) return "–";
-  const places = digits(value, sd ?? 0);
+  const places = Math.min(digits(value, sd ?? 0), unit === "%" ? 1 : 3);
   const number = sign(Number.isInteger(value) && !sd ? String(value) : value.toFixed(places));
   return (sd ? `${number}\u00a0±\u00a0${sd.toFixed(places)}` : number) + suffix(unit);
 }
