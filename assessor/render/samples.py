@@ -32,6 +32,7 @@ _RULER_MM = (62.0, 27.0)  # what has to be in view of the ruler: most of its len
 _GRID_MM = 1.0
 _POOR = 0.08  # a steady hand and a good phone
 _TRIES = 40
+_FRAMES = ("Frame", "Large frame")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,15 @@ def render_sample(
     place, everything = _place_prop(order, card, box, rng)
     mm_to_px = _camera_plane(everything, _ROOM_MM[order.kit], (width, height), rng)
     canvas = Canvas(width, height, mm_to_px, supersample=2 if width < 1200 else 1)
-    grid_mm = _GRID_MM if order.scale == "grid" else 0.0
     paint_scene(
-        canvas, [(wound, np.eye(3))], order.kit, rng, frame_share=order.frame, ruler=False, grid_mm=grid_mm
+        canvas,
+        [(wound, np.eye(3))],
+        order.kit,
+        rng,
+        frame_share=order.frame,
+        ruler=False,
+        grid_mm=_GRID_MM if order.scale == "grid" else 0.0,
+        labels=False,
     )
     if card is not None:
         turn = rng.uniform(0, 2 * np.pi)
@@ -247,15 +254,17 @@ def _extent(wound: Wound) -> Points:
 
 
 def _card_for(order: Order, box: Points) -> CardLayout | None:
-    """The card asked for; the Strip where the wound does not fit into the window of a frame."""
+    """The card asked for; of the frames the smallest whose window holds the wound, else the Strip."""
     if order.scale != "card":
         return None
     named = {card.name: card for card in CARDS}
     card = named["Mini" if order.kit == "rubber" else order.card]
-    if card.name == "Frame" and card.cut_out is not None:
-        fits = (box[1] - box[0] + 3.0 <= card.cut_out[2:]).all()
-        return card if fits else named["Strip"]
-    return card
+    if card.name not in _FRAMES:
+        return card
+    held = [
+        c for c in (named[f] for f in _FRAMES) if c.cut_out and (box[1] - box[0] + 3 <= c.cut_out[2:]).all()
+    ]
+    return held[0] if held else named["Strip"]
 
 
 def _place_prop(
@@ -269,7 +278,7 @@ def _place_prop(
     gap = 0.25 * _ROOM_MM[order.kit] * rng.uniform(1.0, 2.0)
     turn = float(rng.normal(0, 0.02))
     middle = box.mean(0)
-    if card is not None and card.cut_out is not None and card.name == "Frame":
+    if card is not None and card.name in _FRAMES:
         place = _turned((w / 2, h / 2), middle, turn)
     elif card is not None and card.cut_out is not None:  # an L, its inner corner towards the wound
         place = _turned((card.cut_out[0] + gap, card.cut_out[1] + gap), box[0], turn)

@@ -136,11 +136,13 @@ def paint_scene(
     frame_share: float,
     ruler: bool | None = None,
     grid_mm: float | None = None,
+    labels: bool = True,
 ) -> None:
     """Pad, clutter and wounds; `placed` are wounds and their 3x3 places in the canvas's millimetres.
 
     `ruler` True draws one with true millimetres (not on rubber, whose stitches are far smaller than its
     ticks). `grid_mm` is the pitch of the printed grid, 0 for none. None leaves either to chance.
+    `labels` False keeps slips of paper away, which may come to lie under the stitches.
     """
     wound = placed[0][0]
     size, curve = wound.stitch_mm, wound.curve
@@ -179,7 +181,7 @@ def paint_scene(
                 far,
             )[0]
             draw_ruler(canvas, at, turn, rng, mm=true_mm * size / 8 if ruler is None else true_mm)
-    if rng.random() < (0.18 if kit == "silicone" else 0.06):
+    if rng.random() < (0.18 if kit == "silicone" else 0.06) and labels:
         draw_label(canvas, beside(rng.uniform(0.9, 3.0)), size * rng.uniform(0.8, 2.2), rng)
     for one, place in placed:
         paint_wound(canvas.moved(place), one, light, rng)
