@@ -81,7 +81,9 @@ def test_thread_ends_half_its_width_beyond_the_bite(supersample: int) -> None:
     ends = np.array([[20.0, 30.0], [50.0, 44.0]])
     thread = Thread((20.0, 20.0, 20.0), 0.8, gloss=0.0, opacity=1.0, braided=False)
     light = np.array([0.0, 1.0])
-    draw_strand(canvas, np.linspace(*ends, 20), thread, light, np.random.default_rng(0), lift_mm=0.0)
+    draw_strand(
+        canvas, np.linspace(ends[0], ends[1], 20), thread, light, np.random.default_rng(0), lift_mm=0.0
+    )
     along = np.linspace(-0.2, 1.2, 2801)[:, None]
     line = canvas.project(ends[0] + along * (ends[1] - ends[0]))
     dark = np.flatnonzero(sampled(grey(canvas), line) < 110)

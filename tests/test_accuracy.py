@@ -1,0 +1,139 @@
+"""Accuracy on fresh rendered pads with fixed seeds: what is found, and how exactly. Floors at the top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from assessor.photo.perception import find_wounds
+from assessor.render.samples import Sample, render_sample
+from assessor.results import WoundFinding
+
+SEED = 20_001  # no training run or sample has it
+WIDTH = 1200
+PADS = (
+    ("silicone", "simple_interrupted", (0, 1, 2, 3, 4)),
+    ("silicone", "simple_running", (0, 1)),
+    ("rubber", "simple_interrupted", (2, 3)),
+    ("skin", "simple_interrupted", (0, 3, 4)),
+)
+F1_FLOOR = {"silicone": 0.80, "rubber": 0.80, "skin": 0.70}
+INCISION_FOUND_FLOOR = 0.90  # of the wounds: the line within a tenth of a stitch, median over its points
+END_ERROR_CEILING = 0.03  # median distance of a bite from its true place, of the stitch's length
+SYMMETRY_ERROR_CEILING = 0.12  # median difference of shorter over longer bite
+NEAR = 0.25  # a stitch is found when both bites lie within this share of its length
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A pad and what was found on it. `pairs` are (true bites, found bites), each (2, 2)."""
+
+    sample: Sample
+    found: tuple[WoundFinding, ...]
+    count_found: int
+    pairs: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
+
+
+@pytest.fixture(scope="module")
+def readings() -> tuple[Reading, ...]:
+    return tuple(
+        read(render_sample(number, SEED, kit=kit, technique=technique, width=WIDTH))
+        for kit, technique, numbers in PADS
+        for number in numbers
+    )
+
+
+def read(sample: Sample) -> Reading:
+    wounds = find_wounds(sample.bgr)
+    found = np.array([s.bites_px for wound in wounds for s in wound.stitches]).reshape(-1, 2, 2)
+    return Reading(sample, wounds, len(found), matched(sample.truth.bites_px, found))
+
+
+def matched(
+    true: NDArray[np.float64], found: NDArray[np.float64]
+) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
+    """One found stitch to one true stitch, both bites near, either way round."""
+    if not len(true) or not len(found):
+        return ()
+    ways = np.stack([found, found[:, ::-1]])  # (2, found, 2, 2)
+    gaps = np.linalg.norm(ways[:, None] - true[None, :, None], axis=-1).max(-1)  # (2, true, found)
+    cost = gaps.min(0) / np.linalg.norm(true[:, 1] - true[:, 0], axis=1)[:, None]
+    rows, columns = linear_sum_assignment(np.where(cost <= NEAR, cost, 1e3))
+    return tuple(
+        (true[i], ways[int(gaps[:, i, j].argmin()), j])
+        for i, j in zip(rows, columns, strict=True)
+        if cost[i, j] <= NEAR
+    )
+
+
+def f1(of: list[Reading]) -> float:
+    hits = sum(len(r.pairs) for r in of)
+    return 2 * hits / sum(len(r.sample.truth.bites_px) + r.count_found for r in of)
+
+
+def to_line(point: NDArray[np.float64], line: NDArray[np.float64]) -> float:
+    a, d = line[:-1], np.diff(line, axis=0)
+    t = np.clip(((point - a) * d).sum(1) / np.maximum((d * d).sum(1), 1e-9), 0, 1)
+    return float(np.linalg.norm(point - (a + t[:, None] * d), axis=1).min())
+
+
+def symmetry(bites: NDArray[np.float64], line: NDArray[np.float64]) -> float:
+    short, long = sorted(to_line(bite, line) for bite in bites)
+    return short / max(long, 1e-9)
+
+
+def nearest_line(reading: Reading, at: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    lines = [np.array(w.incision_px) for w in reading.found if w.incision_px is not None]
+    return min(lines, key=lambda line: to_line(at, line)) if lines else None
+
+
+@pytest.mark.parametrize("kit", list(F1_FLOOR))
+def test_stitches_are_found(readings: tuple[Reading, ...], kit: str) -> None:
+    of_kit = [r for r in readings if r.sample.order.kit == kit]
+    assert sum(len(r.sample.truth.bites_px) for r in of_kit) >= 10
+    assert f1(of_kit) >= F1_FLOOR[kit]
+
+
+def test_incisions_are_found(readings: tuple[Reading, ...]) -> None:
+    hits = 0
+    for r in readings:
+        truth = r.sample.truth
+        line = nearest_line(r, truth.incision_px.mean(0))
+        if line is not None:
+            off = np.median([to_line(point, line) for point in truth.incision_px])
+            hits += bool(off < 0.1 * truth.stitch_px)
+    assert hits / len(readings) >= INCISION_FOUND_FLOOR
+
+
+def test_bites_lie_where_they_are(readings: tuple[Reading, ...]) -> None:
+    errors = [
+        np.linalg.norm(found - true, axis=1) / np.linalg.norm(true[1] - true[0])
+        for r in readings
+        for true, found in r.pairs
+    ]
+    assert np.median(errors) <= END_ERROR_CEILING
+
+
+def test_symmetry_is_right(readings: tuple[Reading, ...]) -> None:
+    errors = []
+    for r in readings:
+        for true, found in r.pairs:
+            line = nearest_line(r, found.mean(0))
+            if line is not None:
+                errors.append(abs(symmetry(found, line) - symmetry(true, r.sample.truth.incision_px)))
+    assert len(errors) >= 20
+    assert np.median(errors) <= SYMMETRY_ERROR_CEILING
+
+
+def test_matching_takes_each_stitch_once_and_either_way_round() -> None:
+    true = np.array([[[0.0, 0.0], [0.0, 40.0]], [[30.0, 0.0], [30.0, 40.0]]])
+    turned = true[:1, ::-1] + 3.0
+    twice = np.concatenate([turned, true[:1]])
+    assert len(matched(true, turned)) == 1
+    assert len(matched(true, twice)) == 1
+    assert matched(true, true + 15.0) == ()
+    assert matched(true, np.zeros((0, 2, 2))) == ()
