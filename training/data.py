@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from assessor.render.scene import Rendered, render_photo, render_strip
 from training.labels import coarse_labels, fine_labels
 
+Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
 STRIP = (128, 320)  # height, width of a fine example
 STITCH_PX = 48.0  # length of a stitch in the fine view
 COARSE_SIDE = 320
@@ -29,7 +30,7 @@ def letterbox(bgr: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     )
 
 
-def fine_example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
+def fine_example(rng: np.random.Generator) -> Example:
     r = render_strip(rng, STRIP[1], STRIP[0], STITCH_PX)
     maps, offsets = fine_labels(r)
     image = r.bgr
@@ -38,7 +39,8 @@ def fine_example(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[n
         top, bottom = (2 * int(rng.integers(0, 20)) if rng.random() < 0.6 else 0 for _ in range(2))
         left, right = (2 * int(rng.integers(0, 60)) if rng.random() < 0.4 else 0 for _ in range(2))
         inner = image[top : h - bottom, left : w - right]
-        image = np.asarray(cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE), np.uint8)
+        padded = cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        image = np.asarray(padded, np.uint8)
         outside = np.ones((h // 2, w // 2), bool)
         outside[top // 2 : (h - bottom) // 2, left // 2 : (w - right) // 2] = False
         maps[:, outside] = 0

@@ -168,3 +168,23 @@ def draw_glare(canvas: Canvas, size_mm: float, rng: np.random.Generator) -> None
         p = at + rng.normal(0, 0.6 * size_mm, 2)
         r = size_mm * rng.uniform(0.05, 0.7)
         canvas.disc(p, r, (250, 250, 252), rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.8) * r)
+
+
+def draw_markers(canvas: Canvas, at_mm: Points, size_mm: float, rng: np.random.Generator) -> None:
+    """A printed card with square black and white markers in a row, and a bar below them."""
+    x, y = _frame_of(at_mm, float(rng.uniform(0, 2 * np.pi)))
+    many, cells = int(rng.integers(1, 6)), int(rng.integers(6, 9))
+    side = size_mm * rng.uniform(0.5, 1.4)
+
+    def block(u: float, v: float, w: float, h: float, colour: Colour) -> None:
+        box = np.array([[u, v], [u + w, v], [u + w, v + h], [u, v + h]])
+        canvas.polygon(at_mm + box[:, :1] * x + box[:, 1:] * y, colour)
+
+    block(-0.3 * side, -0.3 * side, (1.5 * many + 0.2) * side, 1.9 * side, (228, 230, 232))
+    for k in range(many):
+        block(1.5 * k * side, 0, side, side, (32, 30, 30))
+        white = rng.random((cells - 2, cells - 2)) < 0.5
+        cell = side / cells
+        for i, j in zip(*np.nonzero(white), strict=True):
+            block(1.5 * k * side + (j + 1) * cell, (i + 1) * cell, cell * 1.02, cell * 1.02, (228, 230, 232))
+    block(0, 1.25 * side, 1.3 * many * side, 0.12 * side, (32, 30, 30))

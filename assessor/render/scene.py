@@ -18,6 +18,7 @@ from assessor.render.clutter import (
     draw_instrument,
     draw_label,
     draw_loose_thread,
+    draw_markers,
     draw_ruler,
 )
 from assessor.render.pad import draw_dots, draw_grid, draw_surface
@@ -51,7 +52,9 @@ def tilted(mm_to_px: Points, size: tuple[int, int], strength: float, rng: np.ran
 def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: float) -> Rendered:
     """A training picture: a piece of a wound, nearly level, its stitches about `stitch_px` long.
 
-    It is taken at another resolution first, so that it is as blurred and grainy as a crop of a real photo.
+    A few show what must not be read, rulers and frames without a wound or a row across the strip; those
+    have no truth. It is taken at another resolution first, so that it is as blurred and grainy
+    as a crop of a real photo.
     """
     kit = str(rng.choice(["silicone", "rubber", "skin"], p=[0.4, 0.2, 0.4]))
     wound = sample_wound(rng, kit)
@@ -64,14 +67,16 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     length = wound.curve.length_mm
     spare = max(0.0, length / 2 - half * 0.6)
     middle = wound.curve.to_mm(length / 2 + rng.uniform(-1, 1) * (spare + 0.35 * half), 0.0)[0]
-    angle = float(rng.normal(0, 0.11))
+    chance = rng.random()
+    bare, across = chance < 0.08, 0.08 <= chance < 0.13
+    angle = float(rng.normal(np.pi / 2, 0.25) if across else rng.normal(0, 0.11))
     to_px = similarity(px_per_mm, angle, (0, 0))
     centre = apply_homography(to_px, middle[None])[0]
     shift = np.array([w / 2, h / 2 + rng.normal(0, 0.06) * h]) - centre
     to_px[:2, 2] += shift
     mm_to_px = tilted(to_px, (w, h), 0.02, rng)
     canvas = Canvas(w, h, mm_to_px, supersample=2)
-    paint_scene(canvas, [(wound, np.eye(3))], kit, rng, frame_share=0.1)
+    paint_scene(canvas, [(wound, np.eye(3))], kit, rng, frame_share=0.1, bare=bare)
     poor = float(rng.beta(1.2, 1.6)) if kit == "skin" else float(rng.beta(1.0, 3.5))
     bgr = take(canvas.picture(), random_camera(rng, poor), rng)
     grow = np.diag([width / w, height / h, 1.0])
@@ -80,7 +85,8 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
         cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC),
         np.uint8,
     )
-    return Rendered(bgr, (truth_of(wound, grow @ mm_to_px),), kit, w / width / px_per_mm)
+    truth = () if bare or across else (truth_of(wound, grow @ mm_to_px),)
+    return Rendered(bgr, truth, kit, w / width / px_per_mm)
 
 
 def render_photo(
@@ -137,11 +143,13 @@ def paint_scene(
     ruler: bool | None = None,
     grid_mm: float | None = None,
     labels: bool = True,
+    bare: bool = False,
 ) -> None:
     """Pad, clutter and wounds; `placed` are wounds and their 3x3 places in the canvas's millimetres.
 
     `ruler` True draws one with true millimetres (not on rubber, whose stitches are far smaller than its
     ticks). `grid_mm` is the pitch of the printed grid, 0 for none. None leaves either to chance.
+    `bare` leaves the wounds out and lays a ruler where the first would be.
     `labels` False keeps slips of paper away, which may come to lie under the stitches.
     """
     wound = placed[0][0]
@@ -167,13 +175,14 @@ def paint_scene(
         inner = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]) + rng.normal(0, 0.05 * size, (4, 2))
         draw_frame(canvas, inner, rng.uniform(1.0, 2.5) * size, rng)
     true_mm = 1.0 if kit != "rubber" else size / 8
-    if ruler or (ruler is None and rng.random() < {"silicone": 0.28, "rubber": 0.08, "skin": 0.08}[kit]):
+    often = {"silicone": 0.28, "rubber": 0.08, "skin": 0.08}[kit]
+    if bare or ruler or (ruler is None and rng.random() < often):
         for _ in range(int(rng.integers(1, 3))):
             side = rng.choice([-1.0, 1.0])
             turn = (
                 rng.normal(0, 0.08) + (np.pi if side < 0 else 0.0) + (0 if rng.random() < 0.85 else np.pi / 2)
             )
-            far = rng.uniform(0.62, 2.2) * size * side
+            far = rng.uniform(-0.5 if bare else 0.62, 2.2) * size * side
             at = curve.to_mm(
                 rng.uniform(-0.5, 0.8) * curve.length_mm
                 if side > 0
@@ -183,7 +192,9 @@ def paint_scene(
             draw_ruler(canvas, at, turn, rng, mm=true_mm * size / 8 if ruler is None else true_mm)
     if rng.random() < (0.18 if kit == "silicone" else 0.06) and labels:
         draw_label(canvas, beside(rng.uniform(0.9, 3.0)), size * rng.uniform(0.8, 2.2), rng)
-    for one, place in placed:
+    if rng.random() < (0.3 if bare else 0.05) and labels:
+        draw_markers(canvas, beside(rng.uniform(0.0 if bare else 0.9, 2.5)), size, rng)
+    for one, place in [] if bare else placed:
         paint_wound(canvas.moved(place), one, light, rng)
     if rng.random() < 0.09:
         _lay_instrument(canvas, wound, rng)

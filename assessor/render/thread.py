@@ -84,7 +84,7 @@ def draw_knot(
     axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     a = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     wobble = 1 + 0.18 * np.sin(a * rng.integers(2, 5) + rng.uniform(0, 6))
-    body = np.c_[np.cos(a), rng.uniform(0.55, 1.0) * np.sin(a)] * (r * wobble)[:, None]
+    body = np.c_[np.cos(a), rng.uniform(0.4, 1.0) * np.sin(a)] * (r * wobble)[:, None]
     canvas.polygon(at_mm + body @ axes, thread.colour, thread.opacity, 0.1 * w)
     for _ in range(int(rng.integers(1, 4))):
         loop = rng.normal(0, 0.7 * r, (3, 2))

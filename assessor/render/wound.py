@@ -78,10 +78,10 @@ def sample_wound(
         hook=float(rng.uniform(-0.12, 0.12)) if rng.random() < (0.6 if kit == "rubber" else 0.15) else 0.0,
         knot_side=-1 if rng.random() < 0.5 else 1,
         knot_inset=inset,
-        knot_size=float(rng.uniform(1.8, 4.6)),
+        knot_size=float(rng.uniform(1.8, 5.5)),
         tail_mm=stitch * float(rng.uniform(0.2, 1.1)),
         tail_spread=float(rng.uniform(0.1, 1.6)),
-        tail_angle=float(rng.normal(0 if rng.random() < 0.75 else np.pi, 0.9)),
+        tail_angle=float(rng.normal(rng.choice([0, 0, 0, np.pi / 2, -np.pi / 2, np.pi]), 0.7)),
         tail_count=int(rng.choice([0, 1, 2, 2, 2, 3])),
         diameter_mm=diameter,
     )
