@@ -53,7 +53,7 @@ def add(tally: Tally, rendered: Rendered, wounds: tuple[WoundFinding, ...]) -> N
 
     h, w = rendered.bgr.shape[:2]
     every = np.concatenate([t.bites_px for t in rendered.wounds])
-    inside = ((every > 2) & (every < np.array([w, h]) - 3)).all((1, 2)) if len(every) else np.zeros(0, bool)
+    inside = [bool((b > 2).all() and (b < np.array([w, h]) - 3).all()) for b in every]
     found: list[StitchFinding] = [s for wound in wounds for s in wound.stitches]
     pairs: list[tuple[int, int]] = []
     if len(every) and found:
@@ -71,7 +71,7 @@ def add(tally: Tally, rendered: Rendered, wounds: tuple[WoundFinding, ...]) -> N
         if j not in free and not s.cut:
             tally.confidences.append((s.confidence, any(j == k for _, k in hits)))
             tally.found += 1
-    tally.truth += int(inside.sum())
+    tally.truth += sum(inside)
     tally.hit += sum(not found[j].cut for _, j in hits)
     for i, j in hits:
         e, order = _ends(every[i], found[j])

@@ -18,17 +18,28 @@ _LOOKS = 3  # at most: each one better centred and scaled than the one before
 
 def find_wounds(bgr: NDArray[np.uint8]) -> tuple[WoundFinding, ...]:
     """Every wound on an upright photo (h, w, 3) uint8 BGR, the surest first."""
+    read = [w for place in find_places(bgr)[:MAX_WOUNDS] if (w := _read_place(bgr, place)) is not None]
+    read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []
-    for place in find_places(bgr)[:MAX_WOUNDS]:
-        wound = _read_place(bgr, place)
-        if wound is not None:
-            found.append(_without_taken(wound, found))
-    return tuple(w for w in found if w.stitches or w.incision_px is not None)
+    for wound in read:
+        rest = _without_taken(wound, found)
+        # beside a sutured wound, a line without stitches is a frame's edge or a scratch
+        if _evidence(rest) > 0.15 * _evidence(found[0]) if found else rest.stitches or rest.incision_px:
+            found.append(rest)
+    return tuple(found)
+
+
+def _evidence(wound: WoundFinding) -> float:
+    return sum(s.confidence for s in wound.stitches)
 
 
 def _read_place(bgr: NDArray[np.uint8], place: Place) -> WoundFinding | None:
     curve, stitch_px = place.curve, place.stitch_px
     strip, reading, chosen = _look(bgr, curve, stitch_px)
+    if curve.length < 3 * stitch_px:  # a short row's long side may be its stitches
+        other = _look(bgr, curve.crossed(4 * stitch_px), stitch_px)
+        if _sum(other[2]) > _sum(chosen):
+            strip, reading, chosen = other
     for _ in range(_LOOKS - 1):
         better = _better_view(strip, reading, chosen, stitch_px)
         if better is None:
@@ -47,6 +58,10 @@ def _look(
     return strip, reading, choose(reading.stitches, reading.incision)
 
 
+def _sum(chosen: list[StripStitch]) -> float:
+    return sum(s.probability for s in chosen)
+
+
 def _better_view(
     strip: Strip, reading: StripReading, chosen: list[StripStitch], stitch_px: float
 ) -> tuple[Curve, float] | None:
@@ -63,7 +78,7 @@ def _better_view(
         return None
     points = course if len(course) >= 8 else middles
     curve = None
-    if len(points) >= 8 or len(points) >= 3:
+    if len(points) >= 3:
         curve = fit_curve(strip.to_photo(points), np.ones(len(points)))
     if curve is None:
         curve = strip.curve
@@ -119,7 +134,10 @@ def _without_taken(wound: WoundFinding, others: list[WoundFinding]) -> WoundFind
     if len(stitches) == len(wound.stitches):
         return wound
     return WoundFinding(
-        wound.incision_px if stitches else None, wound.incision_confidence, wound.incision_sd_px, tuple(stitches)
+        wound.incision_px if stitches else None,
+        wound.incision_confidence,
+        wound.incision_sd_px,
+        tuple(stitches),
     )
 
 

@@ -50,7 +50,8 @@ def find_places(bgr: NDArray[np.uint8]) -> list[Place]:
     to_photo = np.array([w / size[0], h / size[1]])
     grow = float(np.sqrt(to_photo.prod()))
     return [
-        Place(Curve((p.curve.points + 0.5) * to_photo - 0.5), p.stitch_px * grow, p.confidence) for p in places
+        Place(Curve((p.curve.points + 0.5) * to_photo - 0.5), p.stitch_px * grow, p.confidence)
+        for p in places
     ]
 
 

@@ -44,6 +44,13 @@ class Curve:
         result: Points = base + (along - inside)[..., None] * tangent + across[..., None] * normal
         return result
 
+    def crossed(self, length: float) -> Curve:
+        """A straight course of the given length square to this one, through its middle."""
+        middle = self.length / 2
+        reach = np.linspace(-length / 2, length / 2, 16)
+        line = self.at(np.full(16, middle), reach)
+        return Curve(line if _forward(line[-1] - line[0]) else line[::-1])
+
     def distance(self, points: Points) -> Points:
         """Distance of each point (m, 2) to the polyline (m,)."""
         a, d = self.points[:-1], np.diff(self.points, axis=0)
@@ -53,25 +60,28 @@ class Curve:
         return result
 
 
+def _forward(direction: Points) -> bool:
+    """To the right, or up where it stands upright: then left on the pad is left in the picture."""
+    x, y = float(direction[0]), float(direction[1])
+    return x > 0 if abs(x) >= abs(y) else y < 0
+
+
 def fit_curve(points: Points, weight: Points) -> Curve | None:
     """A cubic through weighted points (n, 2), as a function of the position on their long axis.
 
-    None where the points have no clear long axis.
+    None where there are too few points for any.
     """
     mean = np.average(points, axis=0, weights=weight)
     d = points - mean
     _, value, axes = np.linalg.svd(d * np.sqrt(weight / weight.sum())[:, None], full_matrices=False)
-    if len(value) < 2 or value[0] < 1.5 * value[1] or value[0] < 1e-6:
+    if len(points) < 3 or value[0] < 1e-6:
         return None
-    axis = axes[0]
-    # walk to the right, or up where the row stands upright: then left on the pad is left in the picture
-    if (axis[0] < 0) if abs(axis[0]) >= abs(axis[1]) else (axis[1] > 0):
-        axis = -axis
+    axis = axes[0] if _forward(axes[0]) else -axes[0]
     normal = np.array([-axis[1], axis[0]])
     s, v = d @ axis, d @ normal
     low, high = np.quantile(s, [0.005, 0.995])
     reach = max(high - low, 1e-6)
-    degree = 3 if value[0] > 5 * value[1] or len(points) > 60 else 2
+    degree = 3 if value[0] > 5 * value[1] else 2 if value[0] > 2 * value[1] else 1
     x = 2 * (s - low) / reach - 1
     # a weak ridge on the bending terms keeps short, noisy pieces straight
     basis = np.polynomial.legendre.legvander(x, degree)
@@ -113,7 +123,12 @@ def cut_strip(
     grid_x, grid_y = np.meshgrid(x, y)
     where = curve.at(grid_x, grid_y)
     h, w = bgr.shape[:2]
-    covered = (where[..., 0] > -0.5) & (where[..., 0] < w - 0.5) & (where[..., 1] > -0.5) & (where[..., 1] < h - 0.5)
+    covered = (
+        (where[..., 0] > -0.5)
+        & (where[..., 0] < w - 0.5)
+        & (where[..., 1] > -0.5)
+        & (where[..., 1] < h - 0.5)
+    )
     x0, y0 = np.maximum(np.floor(where.min((0, 1))).astype(int) - 4, 0)
     x1, y1 = np.minimum(np.ceil(where.max((0, 1))).astype(int) + 5, (w, h))
     if x1 - x0 < 2 or y1 - y0 < 2:
@@ -122,7 +137,11 @@ def cut_strip(
     shrink = max(1, int(1 / zoom + 0.35))
     if shrink > 1:  # average first, or fine detail would alias
         part = np.asarray(
-            cv2.resize(part, (max(1, part.shape[1] // shrink), max(1, part.shape[0] // shrink)), interpolation=cv2.INTER_AREA)
+            cv2.resize(
+                part,
+                (max(1, part.shape[1] // shrink), max(1, part.shape[0] // shrink)),
+                interpolation=cv2.INTER_AREA,
+            )
         )
     fx, fy = part.shape[1] / (x1 - x0), part.shape[0] / (y1 - y0)
     map_x = ((where[..., 0] - x0 + 0.5) * fx - 0.5).astype(np.float32)

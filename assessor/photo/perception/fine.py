@@ -141,11 +141,11 @@ def _incision(heat: Array) -> tuple[Points, float]:
     total = np.full((h, w), np.inf)
     back = np.zeros((h, w), np.int64)
     total[:, 0] = cost[:, 0]
-    steps = (-2, -1, 0, 1, 2)
+    steps = (-1, 0, 1)
     for x in range(1, w):
         choice = np.full((len(steps), h), np.inf)
         for k, s in enumerate(steps):
-            before = total[:, x - 1] + 0.25 * abs(s)
+            before = total[:, x - 1] + 0.4 * abs(s)
             if s < 0:
                 choice[k, :s] = before[-s:]
             elif s > 0:

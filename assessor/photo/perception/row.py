@@ -55,4 +55,7 @@ def _cross(p: Points, q: Points) -> bool:
     def side(a: Points, b: Points, c: Points) -> float:
         return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
 
-    return side(p[0], p[1], q[0]) * side(p[0], p[1], q[1]) < 0 and side(q[0], q[1], p[0]) * side(q[0], q[1], p[1]) < 0
+    return (
+        side(p[0], p[1], q[0]) * side(p[0], p[1], q[1]) < 0
+        and side(q[0], q[1], p[0]) * side(q[0], q[1], p[1]) < 0
+    )
