@@ -1,4 +1,4 @@
-"""The printable card: what comes out of the printer is what the finder expects, to a tenth of a millimetre."""
+"""The printable card: what comes out of the printer is what the finder expects, to 0.1 mm."""
 
 from __future__ import annotations
 

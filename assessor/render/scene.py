@@ -62,7 +62,7 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     native = float(np.exp(rng.uniform(np.log(17 if kit != "rubber" else 34), np.log(75))))
     zoom = wanted / native
     w, h = max(24, round(width / zoom)), max(16, round(height / zoom))
-    px_per_mm = native / wound.stitch_mm
+    px_per_mm = native / truth_of(wound, np.eye(3)).stitch_px
     half = 0.5 * w / px_per_mm
     length = wound.curve.length_mm
     spare = max(0.0, length / 2 - half * 0.6)

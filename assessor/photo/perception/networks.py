@@ -32,8 +32,7 @@ def run(name: str, bgr: NDArray[np.uint8]) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    result: Array = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
-    return result
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))), np.float32)
 
 
 def half_to_full(points: NDArray[np.float64]) -> NDArray[np.float64]:
