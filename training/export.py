@@ -19,7 +19,7 @@ MODELS = Path(__file__).parent.parent / "assessor" / "models"
 
 
 def export(kind: str) -> Path:
-    saved = torch.load(RUNS / f"{kind}.pt", map_location="cpu", weights_only=False)
+    saved = torch.load(RUNS / f"{kind}.pt", map_location="cpu", weights_only=True)
     net = UNet(kind)
     net.load_state_dict(saved["average"])
     net.eval()

@@ -82,7 +82,7 @@ def main() -> None:
     path = RUNS / f"{a.kind}.pt"
     step, trained_s = 0, 0.0
     if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=False)
+        saved = torch.load(path, map_location=device, weights_only=True)
         net.load_state_dict(saved["net"])
         optimiser.load_state_dict(saved["optimiser"])
         average, step, trained_s = saved["average"], saved["step"], saved["trained_s"]

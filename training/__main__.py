@@ -1,0 +1,35 @@
+"""Make the networks: train both, export, score on fresh rendered pads, write the model card.
+
+    python -m training                          # three hours and a half on two cores
+    python -m training --coarse-minutes 10 --fine-minutes 20
+
+Training resumes from the checkpoints in training/runs; delete them to begin anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+
+def main() -> None:
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--coarse-minutes", type=float, default=60)
+    ap.add_argument("--fine-minutes", type=float, default=150)
+    ap.add_argument("--threads", type=int, default=2)
+    a = ap.parse_args()
+    minutes = {"coarse": a.coarse_minutes, "fine": a.fine_minutes}
+    threads = ["--threads", str(a.threads)]
+    for kind, m in minutes.items():
+        _run("training.train", kind, "--minutes", str(m), *threads)
+    _run("training.export", *minutes)
+    _run("training.card")
+
+
+def _run(module: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()
