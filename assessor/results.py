@@ -30,9 +30,7 @@ TECHNIQUES = (
 # measured: value and sd hold. too_few: not enough stitches for this metric. no_scale: only the px twin
 # is known. not_applicable: meaningless for the technique. not_seen: its parts are not visible.
 # uncertain: seen, but the sd is too large for a value.
-MetricStatus = Literal[
-    "measured", "too_few", "no_scale", "not_applicable", "not_seen", "uncertain"
-]
+MetricStatus = Literal["measured", "too_few", "no_scale", "not_applicable", "not_seen", "uncertain"]
 
 
 @dataclass(frozen=True, slots=True)

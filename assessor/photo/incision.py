@@ -64,8 +64,8 @@ class Curve:
         s = np.asarray(u, np.float64).reshape(-1)
         inside = np.column_stack([np.interp(s, arc, line[:, 0]), np.interp(s, arc, line[:, 1])])
         before, after = np.minimum(s - arc[0], 0.0), np.maximum(s - arc[-1], 0.0)
-        result: FloatArray = inside + before[:, None] * _direction(line[:2])
-        return result + after[:, None] * _direction(line[-2:])
+        ahead: FloatArray = before[:, None] * _direction(line[:2]) + after[:, None] * _direction(line[-2:])
+        return np.asarray(inside + ahead, np.float64)
 
     def tangent(self, u: ArrayLike, half_window: ArrayLike) -> FloatArray:
         """Unit tangents (k, 2) at `u`, each the chord over plus-minus `half_window` of arc length.
@@ -143,7 +143,7 @@ def _distinct(points: FloatArray) -> FloatArray:
     if len(points) < 2:
         return points
     step = np.diff(points, axis=0)
-    return points[np.concatenate([[True], np.hypot(step[:, 0], step[:, 1]) > 1e-9])]
+    return np.asarray(points[np.concatenate([[True], np.hypot(step[:, 0], step[:, 1]) > 1e-9])], np.float64)
 
 
 def _thin(points: FloatArray) -> FloatArray:
