@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from assessor.render.scene import Rendered, render_photo, render_strip
+from assessor.render.scene import render_photo, render_strip
 from training.labels import coarse_labels, fine_labels
 
 Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
@@ -54,8 +54,7 @@ def coarse_example(
     short = int(COARSE_SIDE * (rng.uniform(0.25, 0.5) if rng.random() < 0.4 else rng.uniform(0.55, 1.0)))
     size = (COARSE_SIDE, short) if rng.random() < 0.65 or short < 140 else (short, COARSE_SIDE)
     r = render_photo(rng, *size, supersample=1)
-    boxed = Rendered(letterbox(r.bgr, COARSE_SIDE), r.wounds, r.kit, r.mm_per_px)
-    return (boxed.bgr, *coarse_labels(boxed, COARSE_SIDE))
+    return (letterbox(r.bgr, COARSE_SIDE), *coarse_labels(r, COARSE_SIDE))
 
 
 EXAMPLES = {"fine": fine_example, "coarse": coarse_example}

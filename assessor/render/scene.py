@@ -126,7 +126,7 @@ def render_photo(
         offset = (abs(offset) + first.stitch_mm * rng.uniform(2.0, 3.5)) * (1 if k % 2 else -1)
         placed.append((other, similarity(other_scale, rng.normal(0, 0.06), (rng.normal(0, 2), offset))))
     canvas = Canvas(width, height, mm_to_px, supersample=supersample)
-    paint_scene(canvas, placed, kit, rng, frame_share=0.3 if kit == "silicone" else 0.05, ruler=ruler)
+    paint_scene(canvas, placed, kit, rng, frame_share=0.4 if kit == "silicone" else 0.05, ruler=ruler)
     if poor is None:
         poor = float(rng.beta(1.2, 1.6)) if kit == "skin" else float(rng.beta(1.0, 3.0))
     bgr = take(canvas.picture(), random_camera(rng, poor), rng)
