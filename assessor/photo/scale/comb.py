@@ -31,10 +31,9 @@ class Comb:
 
     `ends` are its first and last tick (px); `period_px` its mean period, `period_sd_px` the standard
     deviation of that mean; `bend` the change of period from end to end as a share of it (tilt or curl);
-    `height_px` the length of the short ticks. `marks` (ticks, rows) tells at each tick how much
-    stands out of its two gaps, darker (`dark`) or brighter, in units of the short ticks; `rows` gives each
-    row's distance from the
-    middle of the short ticks in periods, positive to the right walking from first to last tick.
+    `height_px` the length of the short ticks. `marks` (ticks, rows) tells how much each tick stands out of
+    its two gaps, darker (`dark`) or brighter, in units of the short ticks; `rows` gives each row's distance
+    from the middle of the short ticks in periods, positive to the right walking from first to last tick.
     """
 
     ends: tuple[tuple[float, float], tuple[float, float]]

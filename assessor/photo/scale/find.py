@@ -84,7 +84,7 @@ def _asked(
         raise ScaleError(
             "grid_not_found",
             "A grid pitch was given, but no printed grid could be measured in the photo.",
-            "Show three or more grid lines each way, sharp, evenly lit, from straight above; or give two points.",
+            "Show three or more grid lines each way, sharp, evenly lit, from straight above; or give points.",
         )
     return grid
 

@@ -25,6 +25,11 @@ MIN_LINES = 2  # of either family: a row of stitches or a stripe is one only
 MIN_TOGETHER = 6  # of both: the rims of a pad are two each way
 SQUARE = 0.30  # pitches of a tilted or stretched square grid differ by less
 ACROSS = math.radians(65)  # the families cross at least at this angle
+SEARCH = (0.12, 0.07, 0.05)  # pitches to either side of a line, pass by pass
+PIECE = 1 / 3  # of a pitch: a line is followed in pieces
+ALONG_STEPS, ACROSS_STEPS = 9, 25  # samples of a piece
+OFF = 0.03  # pitches, median: points farther off their lattice are none
+ROUGHLY_OFF = 0.08  # the same for the first guess
 PRINT_SD = 0.01  # a grid printed on rubber, as stretched as it lies
 MAX_SD = 0.05  # a grid less certain than this is none
 SLIT_PX = 5  # half width kept free along the incision, work px
@@ -44,7 +49,7 @@ def find_grid(bgr: NDArray[np.uint8], wounds: Sequence[WoundFinding], grid_mm: f
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
     free = _free((h, w), wounds, shrink)
     second = second_derivatives(grey)
-    best: tuple[float, Family, Family, list[Float]] | None = None
+    best: tuple[float, Family, Family, list[Float], float] | None = None
     for sign, families in zip((1.0, -1.0), find_families(grey, free), strict=True):
         pair = _pair(families)
         if pair is None:
@@ -55,11 +60,19 @@ def find_grid(bgr: NDArray[np.uint8], wounds: Sequence[WoundFinding], grid_mm: f
         # Beside a dark line lie two bright ones, weaker.
         strength = sum(_strength(bend(second, f.angle), p) for f, p in zip(pair, points, strict=True)) * sign
         if best is None or strength > best[0]:
-            best = (strength, *pair, points)
+            best = (strength, *pair, points, sign)
     if best is None:
         return None
-    _, one, two, points = best
-    matrix = _lattice(points)
+    _, one, two, points, sign = best
+    matrix = _lattice(points, ROUGHLY_OFF)
+    signed = tuple(bend(second, family.angle) * free * np.float32(sign) for family in (one, two))
+    for width in SEARCH:  # along the lattice's own lines, ever closer to them
+        if matrix is None:
+            return None
+        points = [
+            _retrace(signed[i], matrix, family.numbers, i, width) for i, family in enumerate((one, two))
+        ]
+        matrix = _lattice(points, OFF) if min(len(p) for p in points) >= 8 else None
     if matrix is None:
         return None
     at = _middle(wounds, shrink) or (w / 2, h / 2)
@@ -121,7 +134,53 @@ def _pair(families: Sequence[Family]) -> tuple[Family, Family] | None:
     return None if best is None else best[1:]
 
 
-def _lattice(points: Sequence[Float]) -> Float | None:
+def _retrace(bent: Grey, matrix: Float, numbers: Sequence[int], which: int, width: float) -> Float:
+    """(n, 3) points x, y, line number: each of a family's lines followed along the lattice.
+
+    `bent` is positive on a line, 0 where none may be looked for; `width` is how far to either side a
+    line is sought, in pitches. Only clear peaks count.
+    """
+    h, w = bent.shape
+    inverse = np.linalg.inv(matrix)
+    corners = cv2.perspectiveTransform(
+        np.array([[[0, 0], [w, 0], [w, h], [0, h]]], dtype=np.float64), matrix
+    ).reshape(-1, 2)
+    across = np.linspace(-width, width, ACROSS_STEPS)
+    low, high = corners[:, 1 - which].min(), corners[:, 1 - which].max()
+    starts = np.arange(math.floor(low), math.ceil(high), PIECE)
+    inner = np.linspace(0, PIECE, ALONG_STEPS, endpoint=False)
+    number, start = (a.ravel() for a in np.meshgrid(np.array(sorted(numbers), float), starts, indexing="ij"))
+    shape = (number.size, ALONG_STEPS, ACROSS_STEPS)
+    own = np.broadcast_to(number[:, None, None] + across, shape)
+    other = np.broadcast_to((start[:, None] + inner)[:, :, None], shape)
+    uv = np.stack([own, other] if which == 0 else [other, own], -1)
+    xy = cv2.perspectiveTransform(uv.reshape(1, -1, 2), inverse).reshape(-1, ALONG_STEPS * ACROSS_STEPS, 2)
+    inside = ((xy >= 2) & (xy <= np.array([w - 3, h - 3]))).all((1, 2))
+    number, start, xy = number[inside], start[inside], xy[inside]
+    if number.size == 0:
+        return np.zeros((0, 3))
+    values = cv2.remap(
+        bent, xy[..., 0].astype(np.float32), xy[..., 1].astype(np.float32), cv2.INTER_LINEAR
+    ).reshape(-1, ALONG_STEPS, ACROSS_STEPS)
+    # The median along the piece: a thread that crosses it has no say.
+    ridge = np.median(values, axis=1)
+    noise = 1.4826 * float(np.median(np.abs(bent[::4, ::4]))) + 1e-6
+    peak = ridge.argmax(1)
+    n = np.arange(number.size)
+    clear = (peak > 0) & (peak < ACROSS_STEPS - 1) & (ridge[n, peak] > noise)
+    n, peak = n[clear], peak[clear]
+    if n.size == 0:
+        return np.zeros((0, 3))
+    before, top, after = (ridge[n, peak + d] for d in (-1, 0, 1))
+    shift = 0.5 * (before - after) / np.minimum(before - 2 * top + after, -1e-6)
+    place = number[n] + across[peak] + shift * (across[1] - across[0])
+    along = start[n] + PIECE / 2
+    uv = np.stack([place, along] if which == 0 else [along, place], -1)
+    found = cv2.perspectiveTransform(uv.reshape(1, -1, 2), inverse).reshape(-1, 2)
+    return np.column_stack([found, number[n]])
+
+
+def _lattice(points: Sequence[Float], off: float) -> Float | None:
     """(3, 3) px to lattice coordinates with the line numbers as u and v; None where it does not hold.
 
     Projective where both families have four lines, else affine: three lines tell no perspective.
@@ -147,7 +206,7 @@ def _lattice(points: Sequence[Float]) -> Float | None:
         rest = np.abs(a @ solution - b)
         spread = 1.4826 * float(np.median(rest)) + 1e-6
         weight = np.asarray(1 / np.maximum(1, rest / (2 * spread)), dtype=np.float64)
-    if float(np.median(np.abs(a @ solution - b))) > 0.06:
+    if float(np.median(np.abs(a @ solution - b))) > off:
         return None
     matrix = np.append(solution, 1.0).reshape(3, 3) @ norm
     out: Float = matrix / matrix[2, 2]
@@ -170,7 +229,7 @@ def _jackknife(points: Sequence[Float], at: tuple[float, float], value: float) -
             continue
         for number in numbers:
             left = [q if i != which else q[q[:, 2] != number] for i, q in enumerate(points)]
-            matrix = _lattice(left)
+            matrix = _lattice(left, OFF)
             if matrix is not None:
                 logs.append(math.log(_mm_per_px(matrix, at) / value))
     n = len(logs)
