@@ -164,12 +164,20 @@ def draw_dots(canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng:
 
 
 def draw_dimples(canvas: Canvas, closure: Closure, stitch_mm: float, rng: np.random.Generator) -> None:
-    """Tissue drawn in at the punctures and along taut strands: darker hollows, lighter rims."""
-    depth = rng.uniform(0, 0.4)
+    """Tissue drawn in at the punctures and along taut strands: hollows, and the tunnel that shows beyond."""
+    depth = rng.uniform(0, 0.55)
+    shade: Colour = [(40, 45, 70), (45, 70, 130), (30, 40, 95)][int(rng.integers(0, 3))]
     for p in closure.punctures:
-        canvas.disc(
-            p, stitch_mm * rng.uniform(0.03, 0.09), (40, 45, 70), depth * rng.random(), 0.05 * stitch_mm
-        )
+        canvas.disc(p, stitch_mm * rng.uniform(0.03, 0.1), shade, depth * rng.random(), 0.05 * stitch_mm)
+    tunnel, reach = rng.uniform(0, 0.5) * (rng.random() < 0.6), rng.uniform(0.06, 0.35)
+    for s in closure.stitches:
+        if tunnel:  # the needle's path below the skin, from each bite outwards
+            along = s.bites_mm[1] - s.bites_mm[0]
+            for bite, sign in zip(s.bites_mm, (-1.0, 1.0), strict=True):
+                turned = along + rng.normal(0, 0.15, 2) * stitch_mm
+                line = np.linspace(bite, bite + sign * reach * rng.uniform(0.4, 1.3) * turned, 5)
+                taper = stitch_mm * np.linspace(0.07, 0.02, 5) * rng.uniform(0.6, 1.6)
+                canvas.stroke(line, taper, shade, tunnel * rng.uniform(0.3, 1.0), 0.025 * stitch_mm)
     if rng.random() < 0.4:
         for s in closure.stitches:
             ridge = np.linspace(s.bites_mm[0], s.bites_mm[1], 8) + rng.normal(0, 0.03 * stitch_mm, 2)

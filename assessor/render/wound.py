@@ -224,10 +224,11 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
     for bar in closure.staples:
         draw_staple(canvas, bar, rng)
     over = rng.random() < 0.6
-    strands = [("strand", s) for s in closure.strands]
-    tails = [("tail", s) for s in closure.tails]
+    # a strand lies on the pad, a free end stands off it: its shadow lies farther away
+    strands = [(s, rng.uniform(0.1, 1.0)) for s in closure.strands]
+    tails = [(s, rng.uniform(0.3, 3.5)) for s in closure.tails]
     smear = wound.kit == "skin" and rng.random() < 0.4
-    for _, line in strands + tails if over else tails + strands:
+    for line, lift in strands + tails if over else tails + strands:
         if smear:  # ink rubbed off by the thread
             canvas.stroke(
                 line, 3 * thread.diameter_mm, wound.dot_ink, rng.uniform(0.05, 0.35), 1.5 * thread.diameter_mm
@@ -238,7 +239,7 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
             thread,
             light * rng.uniform(0.5, 2.0),
             rng,
-            thread.diameter_mm * rng.uniform(0.2, 1.5),
+            thread.diameter_mm * lift,
         )
     for at, size in closure.knots:
         draw_knot(canvas, at, size, thread, light, rng)
