@@ -69,7 +69,8 @@ def sample_wound(
         diameter = stitch * float(rng.uniform(0.04, 0.115))
     else:
         diameter = stitch * float(np.exp(rng.uniform(np.log(0.022), np.log(0.085))))
-    inset = float(rng.uniform(0, 0.15)) if rng.random() < 0.6 else float(rng.uniform(0.1, 1.0))
+    on_bite = rng.random() < {"silicone": 0.4, "rubber": 0.8, "skin": 0.6}[kit]
+    inset = float(rng.uniform(0, 0.15) if on_bite else rng.uniform(0.1, 1.1))
     row = Row(
         bite_mm=(stitch * (0.5 + asymmetry), stitch * (0.5 - asymmetry)),
         slant_mm=float(rng.normal(0, 0.12)) * stitch,
@@ -90,7 +91,7 @@ def sample_wound(
     if technique in ("horizontal_mattress", "figure_of_eight"):
         stitched[:] = True
     closure = CLOSURES[technique](curve, at_u if bare else at_u[stitched], row, rng)
-    painted = rng.random() < {"silicone": 0.6, "rubber": 0.12, "skin": 0.88}[kit]
+    painted = rng.random() < {"silicone": 0.5, "rubber": 0.12, "skin": 0.88}[kit]
     ink: Colour = INKS[int(rng.integers(0, len(INKS)))]
     if kit == "skin" and rng.random() < 0.8:
         ink = INKS[int(rng.choice([2, 3, 4, 5, 6, 7]))]
@@ -124,7 +125,7 @@ def sample_wound(
         ink_width_mm=stitch
         * float(np.exp(rng.uniform(np.log(0.025), np.log(0.4 if kit == "silicone" else 0.22)))),
         gape_mm=sides,
-        slit_alpha=float(rng.uniform(0, 0.9)) if kit != "rubber" else float(rng.uniform(0, 0.75)),
+        slit_alpha=float(rng.uniform(0, 0.9 if kit != "rubber" else 0.75) * (rng.random() < 0.75)),
         dots_mm=dots,
         dot_ink=ink if rng.random() < 0.8 else INKS[int(rng.integers(0, len(INKS)))],
         dot_radius_mm=stitch * float(rng.uniform(0.025, 0.11)),

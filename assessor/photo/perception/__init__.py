@@ -5,26 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.photo.perception.coarse import Place, find_places
-from assessor.photo.perception.curve import Curve, Strip, cut_strip, fit_curve
-from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, StripReading, StripStitch, read_strip
-from assessor.photo.perception.row import choose
+from assessor.photo.perception.coarse import find_places
+from assessor.photo.perception.curve import Strip
+from assessor.photo.perception.fine import STITCH_PX, StripReading, StripStitch
+from assessor.photo.perception.looks import View, read_place
+from assessor.photo.perception.networks import full_to_half
+from assessor.photo.perception.tails import tail_lengths
 from assessor.results import Point, StitchFinding, WoundFinding
 
 MAX_WOUNDS = 6
-_MAX_STRIP_PX = 2560
-_LOOKS = 3  # at most: each one better centred and scaled than the one before
+# beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch or a tail
+_SECOND_WOUND = 1.2
+_SECOND_SHARE = 0.2
 
 
 def find_wounds(bgr: NDArray[np.uint8]) -> tuple[WoundFinding, ...]:
     """Every wound on an upright photo (h, w, 3) uint8 BGR, the surest first."""
-    read = [w for place in find_places(bgr)[:MAX_WOUNDS] if (w := _read_place(bgr, place)) is not None]
+    height, width = bgr.shape[:2]
+    views = (read_place(bgr, place) for place in find_places(bgr)[:MAX_WOUNDS])
+    read = [w for view in views if (w := _finding(view, width, height)) is not None]
     read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []
     for wound in read:
         rest = _without_taken(wound, found)
-        # beside a sutured wound, a line without stitches is a frame's edge or a scratch
-        if _evidence(rest) > 0.15 * _evidence(found[0]) if found else rest.stitches or rest.incision_px:
+        if not found or _evidence(rest) > max(_SECOND_WOUND, _SECOND_SHARE * _evidence(found[0])):
             found.append(rest)
     return tuple(found)
 
@@ -33,62 +37,10 @@ def _evidence(wound: WoundFinding) -> float:
     return sum(s.confidence for s in wound.stitches)
 
 
-def _read_place(bgr: NDArray[np.uint8], place: Place) -> WoundFinding | None:
-    curve, stitch_px = place.curve, place.stitch_px
-    strip, reading, chosen = _look(bgr, curve, stitch_px)
-    if curve.length < 3 * stitch_px:  # a short row's long side may be its stitches
-        other = _look(bgr, curve.crossed(4 * stitch_px), stitch_px)
-        if _sum(other[2]) > _sum(chosen):
-            strip, reading, chosen = other
-    for _ in range(_LOOKS - 1):
-        better = _better_view(strip, reading, chosen, stitch_px)
-        if better is None:
-            break
-        curve, stitch_px = better
-        strip, reading, chosen = _look(bgr, curve, stitch_px)
-    return _finding(strip, reading, chosen, bgr.shape[1], bgr.shape[0])
-
-
-def _look(
-    bgr: NDArray[np.uint8], curve: Curve, stitch_px: float
-) -> tuple[Strip, StripReading, list[StripStitch]]:
-    zoom = STITCH_PX / stitch_px
-    strip = cut_strip(bgr, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
-    reading = read_strip(strip.bgr, strip.covered)
-    return strip, reading, choose(reading.stitches, reading.incision)
-
-
-def _sum(chosen: list[StripStitch]) -> float:
-    return sum(s.probability for s in chosen)
-
-
-def _better_view(
-    strip: Strip, reading: StripReading, chosen: list[StripStitch], stitch_px: float
-) -> tuple[Curve, float] | None:
-    """The course and stitch length for another look; None when this one is good."""
-    if not chosen:
-        return None
-    lengths = [float(np.linalg.norm(s.bites[1] - s.bites[0])) for s in chosen]
-    ratio = float(np.median(lengths)) / STITCH_PX
-    middles = np.array([s.bites.mean(0) for s in chosen])
-    course = reading.incision if len(reading.incision) else middles
-    centre = (STRIP_HEIGHT_PX - 1) / 2
-    off = float(np.abs(course[:, 1] - centre).max())
-    if abs(np.log2(ratio)) < 0.2 and off < 0.22 * STITCH_PX:
-        return None
-    points = course if len(course) >= 8 else middles
-    curve = None
-    if len(points) >= 3:
-        curve = fit_curve(strip.to_photo(points), np.ones(len(points)))
-    if curve is None:
-        curve = strip.curve
-    return curve, stitch_px * float(np.clip(ratio, 0.4, 2.5))
-
-
-def _finding(
-    strip: Strip, reading: StripReading, chosen: list[StripStitch], width: int, height: int
-) -> WoundFinding | None:
-    stitches = tuple(_stitch(strip, s, width, height) for s in chosen)
+def _finding(view: View, width: int, height: int) -> WoundFinding | None:
+    strip, reading, chosen = view.strip, view.reading, view.stitches
+    tails = _tails(strip, reading, chosen)
+    stitches = tuple(_stitch(strip, s, t, width, height) for s, t in zip(chosen, tails, strict=True))
     incision: tuple[Point, ...] | None = None
     if len(reading.incision) >= 2:
         keep = np.unique(np.linspace(0, len(reading.incision) - 1, 24).round().astype(int))
@@ -98,7 +50,19 @@ def _finding(
     return WoundFinding(incision, reading.incision_probability, 1.2 / strip.zoom, stitches)
 
 
-def _stitch(strip: Strip, s: StripStitch, width: int, height: int) -> StitchFinding:
+def _tails(strip: Strip, reading: StripReading, chosen: list[StripStitch]) -> list[tuple[float, ...]]:
+    """Lengths of each stitch's free ends in photo pixels."""
+    with_knot = [k for k, s in enumerate(chosen) if s.knot is not None]
+    knots = [full_to_half(s.knot) for s in chosen if s.knot is not None]
+    lengths: list[tuple[float, ...]] = [()] * len(chosen)
+    for k, cells in zip(with_knot, tail_lengths(reading.tails, knots, strip.covered[::2, ::2]), strict=True):
+        lengths[k] = tuple(2 * c / strip.zoom for c in cells)
+    return lengths
+
+
+def _stitch(
+    strip: Strip, s: StripStitch, tails_px: tuple[float, ...], width: int, height: int
+) -> StitchFinding:
     bites = strip.to_photo(s.bites)
     reach = 1.5 / strip.zoom
     cut = bool((bites < reach).any() or (bites > np.array([width, height]) - 1 - reach).any())
@@ -117,6 +81,7 @@ def _stitch(strip: Strip, s: StripStitch, width: int, height: int) -> StitchFind
         confidence=round(s.probability, 4),
         knot_px=None if s.knot is None else _point(strip.to_photo(s.knot)),
         cut=cut,
+        tails_px=tails_px,
     )
 
 

@@ -76,11 +76,11 @@ def _merge(a: Place, b: Place) -> Place | None:
         return None
     ends_a, ends_b = a.curve.points[[0, -1]], b.curve.points[[0, -1]]
     gaps = np.linalg.norm(ends_a[:, None] - ends_b[None], axis=2)
-    if gaps.min() > 2.0 * stitch:
+    if gaps.min() > 2.5 * stitch:
         return None
     points = np.concatenate([a.curve.resampled(40).points, b.curve.resampled(40).points])
     curve = fit_curve(points, np.ones(len(points)))
-    if curve is None or curve.distance(points).max() > 0.35 * stitch:
+    if curve is None or curve.distance(points).max() > 0.6 * stitch:
         return None
     if curve.length < 0.85 * (a.curve.length + b.curve.length):  # side by side, not in line
         return None

@@ -44,6 +44,14 @@ class Curve:
         result: Points = base + (along - inside)[..., None] * tangent + across[..., None] * normal
         return result
 
+    def straightened(self) -> Curve:
+        """The straight course that fits this one best."""
+        mean = self.points.mean(0)
+        axis = np.linalg.svd(self.points - mean)[2][0]
+        reach = (self.points - mean) @ (axis if _forward(axis) else -axis)
+        line = np.linspace(reach.min(), reach.max(), len(self.points))
+        return Curve(mean + line[:, None] * (axis if _forward(axis) else -axis))
+
     def crossed(self, length: float) -> Curve:
         """A straight course of the given length square to this one, through its middle."""
         middle = self.length / 2
@@ -81,7 +89,7 @@ def fit_curve(points: Points, weight: Points) -> Curve | None:
     s, v = d @ axis, d @ normal
     low, high = np.quantile(s, [0.005, 0.995])
     reach = max(high - low, 1e-6)
-    degree = 3 if value[0] > 5 * value[1] else 2 if value[0] > 2 * value[1] else 1
+    degree = 3 if value[0] > 8 * value[1] else 2 if value[0] > 3 * value[1] else 1
     x = 2 * (s - low) / reach - 1
     # a weak ridge on the bending terms keeps short, noisy pieces straight
     basis = np.polynomial.legendre.legvander(x, degree)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from assessor.photo.perception.fine import StripStitch
 
 Points = NDArray[np.float64]
+_SAME_STITCH = 0.38  # share of the row's median gap
 _LEAST = 0.35  # probability from which a candidate that fits its row is a stitch
 
 
@@ -18,7 +19,7 @@ def choose(candidates: list[StripStitch], incision: Points) -> list[StripStitch]
     if len(sure) >= 3:
         length = float(np.median([_length(c) for c in sure]))
         kept = [c for c in kept if 0.45 * length < _length(c) < 2.0 * length]
-    return [c for c in kept if c.probability >= _LEAST]
+    return _without_second_strands([c for c in kept if c.probability >= _LEAST])
 
 
 def _length(c: StripStitch) -> float:
@@ -43,10 +44,22 @@ def _without_doubles(candidates: list[StripStitch]) -> list[StripStitch]:
     return sorted(kept, key=lambda c: float(c.bites[:, 0].mean()))
 
 
+def _without_second_strands(stitches: list[StripStitch]) -> list[StripStitch]:
+    """Two strands far nearer to each other than the row's gap are one stitch: a loop, or a tail beside it."""
+    while len(stitches) >= 4:
+        at = np.array([float(s.bites[:, 0].mean()) for s in stitches])
+        gaps = np.diff(at)
+        k = int(gaps.argmin())
+        if gaps[k] > _SAME_STITCH * float(np.median(gaps)):
+            break
+        stitches.pop(k if stitches[k].probability < stitches[k + 1].probability else k + 1)
+    return stitches
+
+
 def _conflict(a: StripStitch, b: StripStitch) -> bool:
     ends = np.linalg.norm(a.bites - b.bites, axis=1)
     length = min(_length(a), _length(b))
-    if ends.max() < 0.22 * length or ends.sum() < 0.25 * length:
+    if ends.max() < 0.15 * length or ends.sum() < 0.2 * length:
         return True
     return _cross(a.bites, b.bites)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +11,12 @@ from numpy.typing import NDArray
 
 from assessor.results import Notice, Scale, WoundFinding
 
-from .comb import Comb, follow
-from .pixels import shrunk
-from .seeds import Seed, find_seeds
+from .comb import Comb
+from .rows import find_rows
 from .surface import distance_to_wounds, pad_colour, share_on_pad
-from .unit import Reading, read_unit
+from .unit import Reading
 
-WORK_SIDE_PX = 1000  # about the longest side of the picture in which rulers are sought
-FINE_PERIOD_PX = 6.0  # ticks closer than this are followed in a finer picture, where there is one
-COARSE_FROM_PX = 7.0  # shortest period sought in the smaller pictures
-SEEDS = 300  # seeds looked at in each picture; most lie on a comb that is already known
-FOLLOWS = 12  # and followed at most
-FRUITLESS = 5  # follows that led to nothing, after which a picture is given up
-CONTRAST = 8.0  # grey levels between a tick and its gaps
-EVEN = 0.85  # share of the ticks that must really be there
 ON_PAD = 0.5  # share of the surroundings that must look like the pad
-DECIMAL_TICKS, BINARY_TICKS = 15, 24  # fewer cannot show their long ticks twice or thrice
 
 AGREE = 0.025  # two rulers on one plane read the same within this
 PLANE_SD = 0.01  # a tilt of 8 degrees foreshortens by 1 %, and a ruler cannot show it
@@ -75,16 +64,16 @@ def find_rulers(bgr: Image, grey: Image, wounds: Sequence[WoundFinding]) -> list
     `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo. On the pad before off it, read before
     unread, then the nearest to a wound.
     """
-    combs = _combs(grey)
-    pad = pad_colour(bgr, wounds, [comb for comb, _ in combs]) if combs else None
+    rows = find_rows(grey)
+    pad = pad_colour(bgr, wounds, [row.comb for row in rows if row.reading is not None]) if rows else None
     rulers = [
         Ruler(
-            comb,
-            reading,
-            None if pad is None else share_on_pad(bgr, comb, pad),
-            distance_to_wounds(comb.ends, wounds),
+            row.comb,
+            row.reading,
+            None if pad is None else share_on_pad(bgr, row.comb, pad),
+            distance_to_wounds(row.comb.ends, wounds),
         )
-        for comb, reading in combs
+        for row in rows
     ]
     rulers.sort(
         key=lambda r: (
@@ -95,97 +84,6 @@ def find_rulers(bgr: Image, grey: Image, wounds: Sequence[WoundFinding]) -> list
         )
     )
     return rulers
-
-
-def _combs(full: Image) -> list[tuple[Comb, Reading | None]]:
-    factor = max(round(max(full.shape) / WORK_SIDE_PX), 1)
-    found: list[tuple[Comb, Reading | None]] = []
-    for level in (1, 2, 4):
-        shrink = factor * level
-        grey = shrunk(full, shrink).astype(np.float32)
-        follows = fruitless = 0
-        finer: NDArray[np.float32] | None = None
-        for seed in find_seeds(grey)[:SEEDS]:
-            if level > 1 and seed.period_px < COARSE_FROM_PX:
-                continue
-            if follows >= FOLLOWS or fruitless >= FRUITLESS:
-                break
-            if any(_explains(c, seed, shrink) for c, _ in found):
-                continue
-            follows += 1
-            fruitless += 1
-            if seed.period_px < FINE_PERIOD_PX and shrink > 1:
-                fine = shrink // 2
-                finer = shrunk(full, fine).astype(np.float32) if finer is None else finer
-                comb, scale = follow(finer, _resized_seed(seed, shrink / fine)), fine
-            else:
-                comb, scale = follow(grey, seed), shrink
-            if comb is None or not _even(comb):
-                continue
-            reading = read_unit(comb)
-            enough = DECIMAL_TICKS if reading is None or reading.family == "decimal" else BINARY_TICKS
-            if comb.count >= enough:
-                fruitless = 0
-                found.append((_resized(comb, scale), reading))
-    return _without_overtones(found)
-
-
-def _even(comb: Comb) -> bool:
-    """Nearly every tick is there, about as dark as the others."""
-    if comb.count == 0 or comb.contrast < CONTRAST:
-        return False
-    core = comb.marks[:, np.abs(comb.rows) < 0.4].mean(1)
-    return float((core > 0.4).mean()) >= EVEN
-
-
-def _explains(comb: Comb, seed: Seed, shrink: int) -> bool:
-    """`seed` lies on the row of `comb` and has its period."""
-    if abs(seed.period_px * shrink / comb.period_px - 1) > 0.06:
-        return False
-    x, y = (seed.x + 0.5) * shrink - 0.5, (seed.y + 0.5) * shrink - 0.5
-    return _offset(comb, x, y) < max(comb.height_px, comb.period_px)
-
-
-def _offset(comb: Comb, x: float, y: float) -> float:
-    (x0, y0), (x1, y1) = comb.ends
-    length = math.hypot(x1 - x0, y1 - y0)
-    return abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / max(length, 1e-6)
-
-
-def _without_overtones(found: list[tuple[Comb, Reading | None]]) -> list[tuple[Comb, Reading | None]]:
-    """Of two combs on one row the coarser is the ruler's, if the finer one is its double or treble."""
-    keep = []
-    for comb, reading in found:
-        overtone = any(
-            other is not comb
-            and min(_offset(other, *comb.ends[0]), _offset(other, *comb.ends[1])) < other.height_px
-            and any(abs(other.period_px / comb.period_px / n - 1) < 0.04 for n in (2, 3, 4))
-            and other.contrast > 0.8 * comb.contrast
-            for other, _ in found
-        )
-        if not overtone:
-            keep.append((comb, reading))
-    return keep
-
-
-def _resized_seed(seed: Seed, factor: float) -> Seed:
-    return dataclasses.replace(
-        seed,
-        x=(seed.x + 0.5) * factor - 0.5,
-        y=(seed.y + 0.5) * factor - 0.5,
-        period_px=seed.period_px * factor,
-    )
-
-
-def _resized(comb: Comb, factor: float) -> Comb:
-    ends = tuple(((x + 0.5) * factor - 0.5, (y + 0.5) * factor - 0.5) for x, y in comb.ends)
-    return dataclasses.replace(
-        comb,
-        ends=(ends[0], ends[1]),
-        period_px=comb.period_px * factor,
-        period_sd_px=comb.period_sd_px * factor,
-        height_px=comb.height_px * factor,
-    )
 
 
 def ruler_scale(

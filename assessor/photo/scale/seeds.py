@@ -19,6 +19,8 @@ TILE = 96  # px, side of the squares that are searched for a comb
 STRIDE = 48  # px between them
 CELL = 16  # px, side of the cells in which the direction is averaged first
 POOL = 3  # rows of pixels taken together
+FULL_CONTRAST = 25.0  # grey levels: from here a comb is as clear as can be
+MAX_SEEDS = 400
 BATCH = 64  # tiles turned at a time: bounds the memory
 PERIOD_MIN_PX = 2.6  # below this ticks and spaces fall into one pixel
 PERIOD_MAX_PX = 14.0  # seven periods a tile; coarser combs are found in a smaller picture
@@ -62,8 +64,29 @@ def find_seeds(grey: Grey) -> list[Seed]:
                 x = float(xx[i]) + math.cos(across) * offset_px
                 y = float(yy[i]) + math.sin(across) * offset_px
                 seeds.append(Seed(x, y, along, period, score, contrast))
-    seeds.sort(key=lambda seed: -seed.score * min(seed.contrast, 40.0))
-    return seeds
+    return _ranked(seeds)
+
+
+def _ranked(seeds: list[Seed]) -> list[Seed]:
+    """The best `MAX_SEEDS`: clear ones, and above all those that others continue along their row."""
+    seeds = sorted(seeds, key=lambda seed: -seed.score * min(seed.contrast, FULL_CONTRAST))[:MAX_SEEDS]
+    if not seeds:
+        return []
+    x, y, angle, period, score, contrast = (
+        np.array(column)
+        for column in zip(
+            *((s.x, s.y, s.angle, s.period_px, s.score, s.contrast) for s in seeds), strict=True
+        )
+    )
+    dx, dy = x[None] - x[:, None], y[None] - y[:, None]
+    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    along, across = np.abs(c * dx + s * dy), np.abs(c * dy - s * dx)
+    alike = np.abs(np.log(period[None] / period[:, None])) < 0.06
+    alike &= np.abs(np.sin(angle[None] - angle[:, None])) < 0.1
+    alike &= (along > STRIDE / 2) & (along < 4 * TILE) & (across < 1.5 * period[:, None] + 0.05 * along)
+    support = np.minimum(alike.sum(1), 4)
+    value = score * np.minimum(contrast, FULL_CONTRAST) * (1 + support)
+    return [seeds[i] for i in np.argsort(-value, kind="stable")]
 
 
 def _tiles(grey: Grey) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -142,6 +165,9 @@ def _periodic_rows(tiles: Grey) -> Iterator[tuple[int, float, float, float, floa
     here = score[tile, row]
     hit = (here > SEED_SCORE) & (contrast > SEED_CONTRAST)
     hit &= (here >= edge[tile, row]) & (here >= edge[tile, row + 2])
+    # A peak on the rim of the band belongs to something coarser.
+    n = np.arange(peak.size)
+    hit &= power[n, peak] > power[n, peak - 1]
     n = np.flatnonzero(hit)
     k = peak[n]
     a, b, c = (np.sqrt(power[n, np.minimum(k + d, len(f) - 1)]) for d in (-1, 0, 1))

@@ -1,0 +1,84 @@
+"""Looking closely at one place: as often as it takes to see its row level, centred and at normal size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assessor.photo.perception.coarse import Place
+from assessor.photo.perception.curve import Curve, Strip, cut_strip, fit_curve
+from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, StripReading, StripStitch, read_strip
+from assessor.photo.perception.row import choose
+
+_MAX_STRIP_PX = 2560
+_LOOKS = 3  # at most: each one better centred and scaled than the one before
+_GOOD_SIZE = 0.2  # octaves that stitches may be off their normal size
+_GOOD_CENTRE = 0.22  # of a stitch that the incision may be off the middle
+_BENT = 0.3  # of a stitch by which a course must bend for a straight one to be tried as well
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look: the strip, all that was read on it, the stitches chosen, and how much it shows.
+
+    `worth` is the sum of their probabilities, less where they are not of the size the network knows.
+    """
+
+    strip: Strip
+    reading: StripReading
+    stitches: list[StripStitch]
+    stitch_px: float
+    worth: float
+
+
+def read_place(bgr: NDArray[np.uint8], place: Place) -> View:
+    """The best view of a place."""
+    courses = [place.curve]
+    if place.curve.length < 3 * place.stitch_px:  # the long side of a short row may be its stitches
+        courses.append(place.curve.crossed(4 * place.stitch_px))
+    straight = place.curve.straightened()
+    if straight.distance(place.curve.points).max() > _BENT * place.stitch_px:
+        courses.append(straight)
+    best = max((_look(bgr, course, place.stitch_px) for course in courses), key=lambda v: v.worth)
+    for _ in range(_LOOKS - 1):
+        better = _better_aim(best)
+        if better is None:
+            break
+        view = _look(bgr, *better)
+        if view.worth < best.worth:
+            break
+        best = view
+    return best
+
+
+def _look(bgr: NDArray[np.uint8], curve: Curve, stitch_px: float) -> View:
+    zoom = STITCH_PX / stitch_px
+    strip = cut_strip(bgr, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
+    reading = read_strip(strip.bgr, strip.covered)
+    stitches = choose(reading.stitches, reading.incision)
+    worth = 0.0
+    if stitches:
+        octaves = np.log2(_median_length(stitches) / STITCH_PX)
+        worth = sum(s.probability for s in stitches) * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
+    return View(strip, reading, stitches, stitch_px, worth)
+
+
+def _median_length(stitches: list[StripStitch]) -> float:
+    return float(np.median([np.linalg.norm(s.bites[1] - s.bites[0]) for s in stitches]))
+
+
+def _better_aim(view: View) -> tuple[Curve, float] | None:
+    """The course and stitch length for another look; None when this one is good."""
+    if not view.stitches:
+        return None
+    ratio = _median_length(view.stitches) / STITCH_PX
+    middles = np.array([s.bites.mean(0) for s in view.stitches])
+    course = view.reading.incision if len(view.reading.incision) else middles
+    off = float(np.abs(course[:, 1] - (STRIP_HEIGHT_PX - 1) / 2).max())
+    if abs(np.log2(ratio)) < _GOOD_SIZE and off < _GOOD_CENTRE * STITCH_PX:
+        return None
+    points = course if len(course) >= 8 else middles
+    curve = fit_curve(view.strip.to_photo(points), np.ones(len(points)))
+    return curve or view.strip.curve, view.stitch_px * float(np.clip(ratio, 0.4, 2.5))
