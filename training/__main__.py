@@ -1,4 +1,4 @@
-"""Make the networks: train both, export, score on fresh rendered pads, write the model card.
+"""Make the networks: train both, export, calibrate and score on fresh rendered pads, write the model card.
 
     python -m training                          # three hours and a half on two cores
     python -m training --coarse-minutes 10 --fine-minutes 20
@@ -24,6 +24,7 @@ def main() -> None:
     for kind, m in minutes.items():
         _run("training.train", kind, "--minutes", str(m), *threads)
     _run("training.export", *minutes)
+    _run("training.calibrate")
     _run("training.card")
 
 

@@ -19,6 +19,7 @@ from assessor.render.scene import Rendered, render_photo
 from assessor.results import StitchFinding, WoundFinding
 
 FIRST_SEED = 10**9
+KITS = ("silicone", "rubber", "skin")
 Points = NDArray[np.float64]
 
 
@@ -47,41 +48,48 @@ def picture(seed: int, kit: str | None = None, size: tuple[int, int] = (1000, 75
             return r
 
 
-def add(tally: Tally, rendered: Rendered, wounds: tuple[WoundFinding, ...]) -> None:
-    """Match found stitches to true ones (both ends within a quarter of the length, 6 px at least)."""
+def pairs_of(rendered: Rendered, found: list[StitchFinding]) -> list[tuple[int, int]]:
+    """(true, found) indices of stitches whose ends agree to a quarter of the length (6 px at least)."""
     from scipy.optimize import linear_sum_assignment
 
+    every = np.concatenate([t.bites_px for t in rendered.wounds])
+    if not len(every) or not found:
+        return []
+    cost = np.full((len(every), len(found)), 1e6)
+    for i, t in enumerate(every):
+        for j, s in enumerate(found):
+            e, _ = ends(t, s)
+            if e.max() <= max(6.0, 0.25 * float(np.linalg.norm(t[1] - t[0]))):
+                cost[i, j] = e.mean()
+    return [(i, j) for i, j in zip(*linear_sum_assignment(cost), strict=True) if cost[i, j] < 1e6]
+
+
+def add(tally: Tally, rendered: Rendered, wounds: tuple[WoundFinding, ...]) -> None:
+    """Count one picture; stitches that its border cuts are neither asked for nor held against it."""
     h, w = rendered.bgr.shape[:2]
     every = np.concatenate([t.bites_px for t in rendered.wounds])
     inside = [bool((b > 2).all() and (b < np.array([w, h]) - 3).all()) for b in every]
     found: list[StitchFinding] = [s for wound in wounds for s in wound.stitches]
-    pairs: list[tuple[int, int]] = []
-    if len(every) and found:
-        cost = np.full((len(every), len(found)), 1e6)
-        for i, t in enumerate(every):
-            length = float(np.linalg.norm(t[1] - t[0]))
-            for j, s in enumerate(found):
-                e, _ = _ends(t, s)
-                if e.max() <= max(6.0, 0.25 * length):
-                    cost[i, j] = e.mean()
-        pairs = [(i, j) for i, j in zip(*linear_sum_assignment(cost), strict=True) if cost[i, j] < 1e6]
+    pairs = pairs_of(rendered, found)
     free = {j for i, j in pairs if not inside[i]}
     hits = [(i, j) for i, j in pairs if inside[i]]
+    right = {j for _, j in hits}
     for j, s in enumerate(found):
         if j not in free and not s.cut:
-            tally.confidences.append((s.confidence, any(j == k for _, k in hits)))
+            tally.confidences.append((s.confidence, j in right))
             tally.found += 1
     tally.truth += sum(inside)
     tally.hit += sum(not found[j].cut for _, j in hits)
     for i, j in hits:
-        e, order = _ends(every[i], found[j])
+        e, order = ends(every[i], found[j])
         length = float(np.linalg.norm(every[i][1] - every[i][0]))
         tally.end_errors += (e / length).tolist()
         sd = np.asarray(found[j].bite_sd_px)[order]
         tally.end_sigmas += (e / sd).tolist()
 
 
-def _ends(truth: Points, s: StitchFinding) -> tuple[Points, list[int]]:
+def ends(truth: Points, s: StitchFinding) -> tuple[Points, list[int]]:
+    """Distances of both ends, the better way round, and which found bite each true one has."""
     bites = np.asarray(s.bites_px)
     d0, d1 = np.linalg.norm(truth - bites, axis=1), np.linalg.norm(truth - bites[::-1], axis=1)
     return (d0, [0, 1]) if d0.sum() <= d1.sum() else (d1, [1, 0])
@@ -114,9 +122,9 @@ def reliability(pairs: list[tuple[float, bool]]) -> list[tuple[str, int, float, 
 
 def score(count: int) -> dict[str, Tally]:
     """A tally a kit over `count` pictures."""
-    tallies = {kit: Tally() for kit in ("silicone", "rubber", "skin")}
+    tallies = {kit: Tally() for kit in KITS}
     for k in range(count):
-        kit = list(tallies)[k % 3]
+        kit = KITS[k % 3]
         r = picture(FIRST_SEED + k, kit)
         add(tallies[kit], r, find_wounds(r.bgr))
     return tallies

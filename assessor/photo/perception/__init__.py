@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
 from assessor.photo.perception.curve import Strip
 from assessor.photo.perception.fine import STITCH_PX, StripReading, StripStitch
@@ -19,11 +20,12 @@ _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
 
 
-def find_wounds(bgr: NDArray[np.uint8]) -> tuple[WoundFinding, ...]:
+def find_wounds(bgr: NDArray[np.uint8], calibration: Calibration | None = None) -> tuple[WoundFinding, ...]:
     """Every wound on an upright photo (h, w, 3) uint8 BGR, the surest first."""
+    known = calibration or shipped()
     height, width = bgr.shape[:2]
     views = (read_place(bgr, place) for place in find_places(bgr)[:MAX_WOUNDS])
-    read = [w for view in views if (w := _finding(view, width, height)) is not None]
+    read = [w for view in views if (w := _finding(view, known, width, height)) is not None]
     read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []
     for wound in read:
@@ -37,17 +39,17 @@ def _evidence(wound: WoundFinding) -> float:
     return sum(s.confidence for s in wound.stitches)
 
 
-def _finding(view: View, width: int, height: int) -> WoundFinding | None:
+def _finding(view: View, known: Calibration, width: int, height: int) -> WoundFinding | None:
     strip, reading, chosen = view.strip, view.reading, view.stitches
     tails = _tails(strip, reading, chosen)
-    stitches = tuple(_stitch(strip, s, t, width, height) for s, t in zip(chosen, tails, strict=True))
+    stitches = tuple(_stitch(strip, s, t, known, width, height) for s, t in zip(chosen, tails, strict=True))
     incision: tuple[Point, ...] | None = None
     if len(reading.incision) >= 2:
         keep = np.unique(np.linspace(0, len(reading.incision) - 1, 24).round().astype(int))
         incision = tuple(_point(p) for p in strip.to_photo(reading.incision[keep]))
     if incision is None and not stitches:
         return None
-    return WoundFinding(incision, reading.incision_probability, 1.2 / strip.zoom, stitches)
+    return WoundFinding(incision, reading.incision_probability, known.incision_sd_px / strip.zoom, stitches)
 
 
 def _tails(strip: Strip, reading: StripReading, chosen: list[StripStitch]) -> list[tuple[float, ...]]:
@@ -61,7 +63,7 @@ def _tails(strip: Strip, reading: StripReading, chosen: list[StripStitch]) -> li
 
 
 def _stitch(
-    strip: Strip, s: StripStitch, tails_px: tuple[float, ...], width: int, height: int
+    strip: Strip, s: StripStitch, tails_px: tuple[float, ...], known: Calibration, width: int, height: int
 ) -> StitchFinding:
     bites = strip.to_photo(s.bites)
     reach = 1.5 / strip.zoom
@@ -71,14 +73,14 @@ def _stitch(
         near = np.linalg.norm(s.bites - s.knot, axis=1) < 0.11 * STITCH_PX
         inferred = (bool(near[0]), bool(near[1] and not near[0]))
     sd = [
-        (1.0 + 0.5 * spread + (1.5 if hidden else 0.0)) / strip.zoom
+        known.bite_sd(spread, hidden) / strip.zoom
         for spread, hidden in zip(s.spread_px, inferred, strict=True)
     ]
     return StitchFinding(
         bites_px=(_point(bites[0]), _point(bites[1])),
         bite_sd_px=(sd[0], sd[1]),
         inferred=inferred,
-        confidence=round(s.probability, 4),
+        confidence=round(known.confidence(s.probability), 4),
         knot_px=None if s.knot is None else _point(strip.to_photo(s.knot)),
         cut=cut,
         tails_px=tails_px,
