@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
-from assessor.photo.perception.curve import Strip
+from assessor.photo.perception.curve import Curve, Strip
 from assessor.photo.perception.fine import STITCH_PX, StripReading, StripStitch
 from assessor.photo.perception.looks import View, read_place
 from assessor.photo.perception.networks import full_to_half
@@ -18,6 +18,7 @@ MAX_WOUNDS = 6
 # beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch or a tail
 _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
+_APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
 
 
 def find_wounds(bgr: NDArray[np.uint8], calibration: Calibration | None = None) -> tuple[WoundFinding, ...]:
@@ -88,24 +89,25 @@ def _stitch(
 
 
 def _without_taken(wound: WoundFinding, others: list[WoundFinding]) -> WoundFinding:
-    """Leave out stitches that a surer wound already has."""
-    taken = [np.asarray(s.bites_px).mean(0) for o in others for s in o.stitches]
-    if not taken:
-        return wound
-    stitches = []
-    for s in wound.stitches:
-        bites = np.asarray(s.bites_px)
-        length = float(np.linalg.norm(bites[1] - bites[0]))
-        if min(float(np.linalg.norm(bites.mean(0) - t)) for t in taken) > 0.3 * length:
-            stitches.append(s)
+    """Leave out stitches that a surer wound has, or that lie across its incision: two wounds do not cross."""
+    stitches = tuple(s for s in wound.stitches if not any(_belongs_to(s, o) for o in others))
     if len(stitches) == len(wound.stitches):
         return wound
     return WoundFinding(
-        wound.incision_px if stitches else None,
-        wound.incision_confidence,
-        wound.incision_sd_px,
-        tuple(stitches),
+        wound.incision_px if stitches else None, wound.incision_confidence, wound.incision_sd_px, stitches
     )
+
+
+def _belongs_to(s: StitchFinding, other: WoundFinding) -> bool:
+    bites = np.asarray(s.bites_px)
+    length = float(np.linalg.norm(bites[1] - bites[0]))
+    along = np.linspace(bites[0], bites[1], 9)
+    if other.incision_px is not None and len(other.incision_px) >= 2:
+        line = Curve(np.asarray(other.incision_px))
+        if float(line.distance(along).min()) < _APART * length:
+            return True
+    middles = np.array([np.mean(o.bites_px, axis=0) for o in other.stitches]).reshape(-1, 2)
+    return bool((np.linalg.norm(middles - along[4], axis=1) < _APART * length).any())
 
 
 def _point(p: NDArray[np.float64]) -> Point:
