@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
 from assessor.photo.perception.curve import Curve, Strip
-from assessor.photo.perception.fine import STITCH_PX, StripReading, StripStitch
+from assessor.photo.perception.fine import STITCH_PX, StripStitch
 from assessor.photo.perception.looks import View, read_place
-from assessor.photo.perception.networks import full_to_half
-from assessor.photo.perception.tails import tail_lengths
 from assessor.results import Point, StitchFinding, WoundFinding
 
 MAX_WOUNDS = 6
@@ -42,8 +40,7 @@ def _evidence(wound: WoundFinding) -> float:
 
 def _finding(view: View, known: Calibration, width: int, height: int) -> WoundFinding | None:
     strip, reading, chosen = view.strip, view.reading, view.stitches
-    tails = _tails(strip, reading, chosen)
-    stitches = tuple(_stitch(strip, s, t, known, width, height) for s, t in zip(chosen, tails, strict=True))
+    stitches = tuple(_stitch(strip, s, known, width, height) for s in chosen)
     incision: tuple[Point, ...] | None = None
     if len(reading.incision) >= 2:
         keep = np.unique(np.linspace(0, len(reading.incision) - 1, 24).round().astype(int))
@@ -53,19 +50,7 @@ def _finding(view: View, known: Calibration, width: int, height: int) -> WoundFi
     return WoundFinding(incision, reading.incision_probability, known.incision_sd_px / strip.zoom, stitches)
 
 
-def _tails(strip: Strip, reading: StripReading, chosen: list[StripStitch]) -> list[tuple[float, ...]]:
-    """Lengths of each stitch's free ends in photo pixels."""
-    with_knot = [k for k, s in enumerate(chosen) if s.knot is not None]
-    knots = [full_to_half(s.knot) for s in chosen if s.knot is not None]
-    lengths: list[tuple[float, ...]] = [()] * len(chosen)
-    for k, cells in zip(with_knot, tail_lengths(reading.tails, knots, strip.covered[::2, ::2]), strict=True):
-        lengths[k] = tuple(2 * c / strip.zoom for c in cells)
-    return lengths
-
-
-def _stitch(
-    strip: Strip, s: StripStitch, tails_px: tuple[float, ...], known: Calibration, width: int, height: int
-) -> StitchFinding:
+def _stitch(strip: Strip, s: StripStitch, known: Calibration, width: int, height: int) -> StitchFinding:
     bites = strip.to_photo(s.bites)
     reach = 1.5 / strip.zoom
     cut = bool((bites < reach).any() or (bites > np.array([width, height]) - 1 - reach).any())
@@ -84,7 +69,6 @@ def _stitch(
         confidence=round(known.confidence(s.probability), 4),
         knot_px=None if s.knot is None else _point(strip.to_photo(s.knot)),
         cut=cut,
-        tails_px=tails_px,
     )
 
 

@@ -37,7 +37,6 @@ class StripReading:
     stitches: list[StripStitch]
     incision: Points
     incision_probability: float
-    tails: Array  # probability of free thread ends, at half resolution
 
 
 def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReading:
@@ -67,7 +66,7 @@ def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReadi
         )
     stitches.sort(key=lambda s: s.bites[:, 0].mean())
     course, sure = _incision(incision)
-    return StripReading(stitches, course, sure, sigmoid(maps[2]) * inside)
+    return StripReading(stitches, course, sure)
 
 
 def _peaks(heat: Array, least: float, radius: int) -> list[tuple[int, int]]:

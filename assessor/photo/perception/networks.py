@@ -40,11 +40,6 @@ def half_to_full(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points * 2 + 0.5
 
 
-def full_to_half(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions on the picture that went in -> positions on a half-resolution map."""
-    return (points - 0.5) / 2
-
-
 def quarter_to_full(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positions on a quarter-resolution map -> positions on the picture that went in."""
     return points * 4 + 1.5
