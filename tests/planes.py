@@ -17,7 +17,7 @@ Matrix = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 TAN, RED, WHITE, BLACK, STEEL = (150, 190, 225), (30, 30, 200), (245, 245, 245), (25, 25, 25), (165, 170, 170)
-DRAW = 20.0  # px a mm of the drawing; photos are taken at a third of that or less
+DRAW = 14.0  # px a mm of the drawing; photos are taken at half of that or less
 
 
 class Plane:
@@ -172,7 +172,7 @@ def photograph(
     small = cv2.resize(big, size, interpolation=cv2.INTER_AREA)
     if blur_px > 0:
         small = cv2.GaussianBlur(small, (0, 0), blur_px)
-    grain = np.random.default_rng(seed).normal(0, noise, small.shape)
+    grain = np.random.default_rng(seed).standard_normal(small.shape, dtype=np.float32) * np.float32(noise)
     return np.clip(small + grain, 0, 255).astype(np.uint8)
 
 

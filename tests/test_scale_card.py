@@ -20,7 +20,7 @@ PRINT_SD = 0.005
 def scene(
     name: str,
     *,
-    px_per_mm: float = 6.0,
+    px_per_mm: float = 5.0,
     turn: float = 0.0,
     tilt: float = 0.0,
     axis: float = 30.0,
@@ -32,10 +32,10 @@ def scene(
     """A card in the middle of a pad with a wound in its window or beside it."""
     layout = BY_NAME[name]
     plane = Plane(190, 130)
-    left, top = 95 - layout.width_mm / 2, 65 - layout.height_mm / 2
+    left, top = 85 - layout.width_mm / 2, 60 - layout.height_mm / 2
     planes.card(plane.at(left, top), layout, hidden)
     if wound_mm is None:
-        wound_mm = (80.0, 65.0) if "rame" in name else (left + 5, top + layout.height_mm + 10)
+        wound_mm = (73.0, 60.0) if "rame" in name else (left + 5, top + layout.height_mm + 10)
     planes.stitches(plane.at(*wound_mm), 5)
     to_px, size = planes.camera(plane, px_per_mm, turn, tilt, axis)
     photo = planes.photograph(plane, to_px, size, blur, 2.0, seed)
@@ -83,7 +83,7 @@ def test_frames_are_precise(name: str) -> None:
 
 
 def test_mini_card_close_up() -> None:
-    photo, wound, to_px = scene("Mini", px_per_mm=9.5, wound_mm=(90, 74))
+    photo, wound, to_px = scene("Mini", px_per_mm=9.5, wound_mm=(80, 69))
     scale, _ = find_scale(photo, (wound,))
     assert scale is not None
     assert scale.mm_per_px == pytest.approx(wound_truth(to_px), rel=0.03)
@@ -100,8 +100,8 @@ def test_hidden_markers_cost_little() -> None:
 
 
 def test_far_card_is_less_certain() -> None:
-    near = find_scale(*_args(scene("Strip", wound_mm=(85, 80))))[0]
-    far = find_scale(*_args(scene("Strip", wound_mm=(85, 110))))[0]
+    near = find_scale(*_args(scene("Strip", wound_mm=(75, 75))))[0]
+    far = find_scale(*_args(scene("Strip", wound_mm=(75, 104))))[0]
     assert near is not None
     assert far is None or far.relative_sd > near.relative_sd
 

@@ -20,7 +20,7 @@ from .lines import MIN_PITCH_PX, Family, bend, find_families, second_derivatives
 Grey = NDArray[np.float32]
 Float = NDArray[np.float64]
 
-WORK_SIDE_PX = 800  # longest side of the picture in which the lines are sought
+WORK_SIDE_PX = 640  # longest side of the picture in which the lines are sought
 MIN_LINES = 2  # of either family: a row of stitches or a stripe is one only
 MIN_TOGETHER = 6  # of both: the rims of a pad are two each way
 SQUARE = 0.30  # pitches of a tilted or stretched square grid differ by less

@@ -23,13 +23,14 @@ MIN_FOUND = 0.65  # share of the lines there should be that must be seen
 EVEN = 0.10  # of the pitch: how far a line may be off its place as the lines before it say
 SMOOTH_PX = 1.5  # of the picture before its second derivatives
 COARSE_DEG = 3.0  # step of the first search for the lines' direction
+CROSS_DEG = 15.0  # the second family is square to the first within this
 KEYSTONES = (-0.27, -0.18, -0.09, 0.0, 0.09, 0.18, 0.27)  # first search: growth from the middle to the rim
 VOTE_LIMIT = 8.0  # deviations of the picture's own texture that one pixel can vote with
 SLICES = 10  # pieces of the picture that vote for a line one by one
 NOISE = 2.5  # deviations by which a line must stand out of the picture's texture
 FAMILY = 6.5  # and a family of them together (sum by root of their number)
 STRONG = 9.0  # deviations above which a line is no better a line
-DIRECTIONS = 3  # directions that are looked at closely
+DIRECTIONS = 2  # directions that are looked at closely
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,24 @@ def find_families(grey: Grey, free: Grey) -> tuple[list[Family], list[Family]]:
     rough = [_profiles(small, half_free, a, 0.0) for a in coarse]
     found: tuple[list[Family], list[Family]] = ([], [])
     for kind in (0, 1):
-        for start in _tops([profiles.sharpness(kind) for profiles in rough]):
-            angle, keystone = coarse[start], 0.0
+
+        def look(angle: float, keystone: float, kind: int = kind) -> None:
             for width in (1.0, 0.33):
-                stones = [keystone + k * width for k in KEYSTONES]
-                keystone = _best(small, half_free, [(angle, k) for k in stones], kind)[1]
-                angles = [angle + math.radians(d) * width for d in (-2.0, -1.0, 0.0, 1.0, 2.0)]
-                angle = _best(small, half_free, [(a, keystone) for a in angles], kind)[0]
+                stones = [(angle, keystone + k * width) for k in KEYSTONES]
+                keystone = _best(small, half_free, stones, kind)[1]
+                turns = [(angle + math.radians(d) * width, keystone) for d in (-2.0, -1.0, 0.0, 1.0, 2.0)]
+                angle = _best(small, half_free, turns, kind)[0]
             profiles = _profiles(large, free, angle, keystone)
             found[kind].extend(_families(profiles, kind, angle, _frame(free.shape, angle, keystone)))
+
+        for start in _tops([profiles.sharpness(kind) for profiles in rough]):
+            look(coarse[start], 0.0)
+        # The other family is across the best one; under a tilt its lines converge and show no direction.
+        best = max(found[kind], key=lambda family: family.score, default=None)
+        if best is not None and len(best.numbers) >= 3:
+            across = best.angle + math.pi / 2
+            turns = [across + math.radians(d) for d in np.arange(-CROSS_DEG, CROSS_DEG + 1, COARSE_DEG)]
+            look(*_best(small, half_free, [(a, k) for a in turns for k in KEYSTONES], kind))
     return found
 
 
