@@ -98,7 +98,8 @@ def fit(cues: Cues) -> Calibration:
         bite_sd_px=round(base(seen), 3),
         hidden_bite_sd_px=round(base(~seen), 3),
         spread_share=round(share, 3),
-        incision_sd_px=round(float(np.quantile(cues.line, 0.95)) / 2, 3),
+        # the line is close or lost: its spread where it is close, as a lost one has no standard deviation
+        incision_sd_px=round(float(np.quantile(cues.line, 0.68)), 3),
     )
 
 
