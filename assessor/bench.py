@@ -7,7 +7,6 @@ Ratios hold on any machine, seconds only on this one. Memory and the cold start 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -110,29 +109,33 @@ def _medians(steps: Sequence[Callable[[], object]], repeats: int) -> list[float]
 
 
 def whole_process(photo: Path) -> tuple[float, float | None]:
-    """Wall seconds and peak resident MB of `assessor grade PHOTO` from a cold start (None on Windows)."""
-    with tempfile.TemporaryDirectory() as out:
-        command = [
-            sys.executable,
-            "-c",
-            "from assessor.cli import app; app()",
-            "grade",
-            str(photo),
-            "--out",
-            out,
-        ]
+    """Wall seconds and peak resident MB of `assessor grade PHOTO` from a cold start (None where unknown)."""
+    with tempfile.TemporaryDirectory() as folder:
+        peak = Path(folder) / "peak"
+        code = f"import atexit, assessor.bench as b; atexit.register(b.write_peak, {str(peak)!r}); "
+        code += "from assessor.cli import app; app()"
+        command = [sys.executable, "-c", code, "grade", str(photo), "--out", folder]
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        if not hasattr(os, "wait4"):
-            process.wait()
-            return time.perf_counter() - start, None
-        _, status, usage = os.wait4(process.pid, 0)
+        process = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"assessor grade {photo} ended with exit code {process.returncode}")
-    # ru_maxrss counts kB on Linux, bytes on macOS (getrusage(2)).
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        if process.returncode != 0:
+            raise SystemExit(f"assessor grade {photo} ended with exit code {process.returncode}")
+        return seconds, float(peak.read_text()) if peak.exists() else None
+
+
+def write_peak(path: str) -> None:
+    """Write the peak resident MB of this process and of its ended children, where the system tells.
+
+    Read from inside: to a parent, ru_maxrss counts what the parent itself held when it forked.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return
+    import resource
+
+    own = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    Path(path).write_text(str(max(own, children) / 1e3))
 
 
 def table(costs: Sequence[Cost]) -> str:

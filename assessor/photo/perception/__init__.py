@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
-from assessor.photo.perception.curve import Curve, Strip
+from assessor.photo.perception.curve import Curve, Pyramid, Strip
 from assessor.photo.perception.fine import STITCH_PX, StripStitch
 from assessor.photo.perception.looks import View, read_place
 from assessor.results import Point, StitchFinding, WoundFinding
@@ -23,7 +23,8 @@ def find_wounds(bgr: NDArray[np.uint8], calibration: Calibration | None = None) 
     """Every wound on an upright photo (h, w, 3) uint8 BGR, the surest first."""
     known = calibration or shipped()
     height, width = bgr.shape[:2]
-    views = (read_place(bgr, place) for place in find_places(bgr)[:MAX_WOUNDS])
+    photo = Pyramid(bgr)
+    views = (read_place(photo, place) for place in find_places(photo)[:MAX_WOUNDS])
     read = [w for view in views if (w := _finding(view, known, width, height)) is not None]
     read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from assessor.photo.perception.curve import Curve, fit_curve
+from assessor.photo.perception.curve import Curve, Pyramid, fit_curve
 from assessor.photo.perception.networks import quarter_to_full, run, sigmoid
 
 SIDE_PX = 320  # what the coarse network was trained on
@@ -24,12 +23,13 @@ class Place:
     confidence: float
 
 
-def find_places(bgr: NDArray[np.uint8]) -> list[Place]:
+def find_places(photo: Pyramid) -> list[Place]:
     """Every wound the first look shows, the surest first."""
-    h, w = bgr.shape[:2]
+    w, h = photo.size
     shrink = SIDE_PX / max(h, w)
     size = (max(1, round(w * shrink)), max(1, round(h * shrink)))
-    small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if shrink < 1 else cv2.INTER_CUBIC)
+    near = photo.level(max(0, int(np.log2(1 / shrink))))
+    small = cv2.resize(near, size, interpolation=cv2.INTER_AREA if shrink < 1 else cv2.INTER_CUBIC)
     boxed = np.full((SIDE_PX, SIDE_PX, 3), 128, np.uint8)
     boxed[: size[1], : size[0]] = small
     maps = run("coarse", boxed)

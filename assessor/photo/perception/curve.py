@@ -119,8 +119,29 @@ class Strip:
         return self.curve.at(along, across)
 
 
+class Pyramid:
+    """A photo (h, w, 3) and its halves, each made when first asked for: looking often costs little."""
+
+    def __init__(self, bgr: NDArray[np.uint8]) -> None:
+        self._levels = [bgr]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the photo."""
+        h, w = self._levels[0].shape[:2]
+        return w, h
+
+    def level(self, k: int) -> NDArray[np.uint8]:
+        """The photo halved `k` times, by area, or fewer where it would vanish."""
+        while len(self._levels) <= k and min(self._levels[-1].shape[:2]) >= 8:
+            last = self._levels[-1]
+            half = cv2.resize(last, (last.shape[1] // 2, last.shape[0] // 2), interpolation=cv2.INTER_AREA)
+            self._levels.append(np.asarray(half, np.uint8))
+        return self._levels[min(k, len(self._levels) - 1)]
+
+
 def cut_strip(
-    bgr: NDArray[np.uint8], curve: Curve, zoom: float, height: int, margin_px: float, max_width: int
+    photo: Pyramid, curve: Curve, zoom: float, height: int, margin_px: float, max_width: int
 ) -> Strip:
     """Sample the strip `height` pixels high along `curve`, `margin_px` photo pixels beyond its ends."""
     width = int(np.ceil((curve.length + 2 * margin_px) * zoom / 32) * 32)
@@ -130,29 +151,17 @@ def cut_strip(
     y = (np.arange(height) - (height - 1) / 2) / zoom
     grid_x, grid_y = np.meshgrid(x, y)
     where = curve.at(grid_x, grid_y)
-    h, w = bgr.shape[:2]
+    w, h = photo.size
     covered = (
         (where[..., 0] > -0.5)
         & (where[..., 0] < w - 0.5)
         & (where[..., 1] > -0.5)
         & (where[..., 1] < h - 0.5)
     )
-    x0, y0 = np.maximum(np.floor(where.min((0, 1))).astype(int) - 4, 0)
-    x1, y1 = np.minimum(np.ceil(where.max((0, 1))).astype(int) + 5, (w, h))
-    if x1 - x0 < 2 or y1 - y0 < 2:
-        return Strip(np.full((height, width, 3), 128, np.uint8), curve, zoom, start, covered & False)
-    part = bgr[y0:y1, x0:x1]
-    shrink = max(1, int(1 / zoom + 0.35))
-    if shrink > 1:  # average first, or fine detail would alias
-        part = np.asarray(
-            cv2.resize(
-                part,
-                (max(1, part.shape[1] // shrink), max(1, part.shape[0] // shrink)),
-                interpolation=cv2.INTER_AREA,
-            )
-        )
-    fx, fy = part.shape[1] / (x1 - x0), part.shape[0] / (y1 - y0)
-    map_x = ((where[..., 0] - x0 + 0.5) * fx - 0.5).astype(np.float32)
-    map_y = ((where[..., 1] - y0 + 0.5) * fy - 0.5).astype(np.float32)
+    # fine detail would alias: sample the halved photo whose stitches are nearest to the strip's
+    part = photo.level(max(0, int(np.floor(np.log2(1 / zoom) + 0.6))))
+    fx, fy = part.shape[1] / w, part.shape[0] / h
+    map_x = ((where[..., 0] + 0.5) * fx - 0.5).astype(np.float32)
+    map_y = ((where[..., 1] + 0.5) * fy - 0.5).astype(np.float32)
     out = cv2.remap(part, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return Strip(np.asarray(out, np.uint8), curve, zoom, start, covered)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assessor.photo.perception.coarse import Place
-from assessor.photo.perception.curve import Curve, Strip, cut_strip, fit_curve
+from assessor.photo.perception.curve import Curve, Pyramid, Strip, cut_strip, fit_curve
 from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, StripReading, StripStitch, read_strip
 from assessor.photo.perception.row import choose
 
@@ -33,7 +32,7 @@ class View:
     worth: float
 
 
-def read_place(bgr: NDArray[np.uint8], place: Place) -> View:
+def read_place(photo: Pyramid, place: Place) -> View:
     """The best view of a place."""
     courses = [place.curve]
     if place.curve.length < 3 * place.stitch_px:  # the long side of a short row may be its stitches
@@ -41,21 +40,21 @@ def read_place(bgr: NDArray[np.uint8], place: Place) -> View:
     straight = place.curve.straightened()
     if straight.distance(place.curve.points).max() > _BENT * place.stitch_px:
         courses.append(straight)
-    best = max((_look(bgr, course, place.stitch_px) for course in courses), key=lambda v: v.worth)
+    best = max((_look(photo, course, place.stitch_px) for course in courses), key=lambda v: v.worth)
     for _ in range(_LOOKS - 1):
         better = _better_aim(best)
         if better is None:
             break
-        view = _look(bgr, *better)
+        view = _look(photo, *better)
         if view.worth < best.worth:
             break
         best = view
     return best
 
 
-def _look(bgr: NDArray[np.uint8], curve: Curve, stitch_px: float) -> View:
+def _look(photo: Pyramid, curve: Curve, stitch_px: float) -> View:
     zoom = STITCH_PX / stitch_px
-    strip = cut_strip(bgr, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
+    strip = cut_strip(photo, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
     reading = read_strip(strip.bgr, strip.covered)
     stitches = choose(reading.stitches, reading.incision)
     worth = 0.0
