@@ -157,6 +157,24 @@ def test_card_beats_ruler_and_they_are_compared() -> None:
     assert "scale_disagrees" in {n.code for n in notices}
 
 
+def test_card_on_the_frame_is_told() -> None:
+    plane = Plane(190, 130, planes.RED)
+    plane.box(60, 40, 120, 80, planes.TAN)
+    planes.card(plane.at(70, 15), BY_NAME["Strip"])
+    planes.stitches(plane.at(90, 80), 5)
+    to_px, size = planes.camera(plane, 5.0)
+    photo = planes.photograph(plane, to_px, size)
+    scale, notices = find_scale(photo, (planes.wound_at(plane, to_px, 5),))
+    assert scale is not None
+    assert {n.code for n in notices} == {"card_not_on_pad"}
+
+
+@pytest.mark.parametrize("name", ["Frame", "Corner", "Strip", "Square"])
+def test_card_on_the_pad_is_not_remarked(name: str) -> None:
+    photo, wound, _ = scene(name)
+    assert not find_scale(photo, (wound,))[1]
+
+
 def test_squares_that_are_no_markers() -> None:
     plane = Plane(120, 80)
     rng = np.random.default_rng(5)

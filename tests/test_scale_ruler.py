@@ -134,7 +134,9 @@ def test_units_are_read_from_the_long_ticks(
 
 def test_equal_ticks_are_not_guessed() -> None:
     photo, wound, truth = scene(every={1: 3.0}, blocks=False)
-    assert find_scale(photo, (wound,))[0] is None
+    scale, notices = find_scale(photo, (wound,))
+    assert scale is None
+    assert codes(notices) == {"scale_ambiguous"}
     told, _ = find_scale(photo, (wound,), ScaleOptions(ruler_mm=1.0))
     assert relative_error(told, truth) < 0.005
 

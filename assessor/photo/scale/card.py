@@ -15,6 +15,7 @@ from assessor.results import Notice, Point, Scale, WoundFinding
 
 from .layout import CARDS, CHECK_BAR_MM, CardLayout
 from .pixels import shrunk
+from .surface import pad_colour, sides_on_pad
 
 SEARCH_SIDE_PX = 1280  # about the longest side of the picture in which markers are sought
 MIN_CORNER_SD_PX = 0.1  # what sub-pixel corners are good for at best
@@ -24,7 +25,16 @@ FLAT_SHARE = 0.04  # of a marker's side: corners farther off than this mean a be
 MAX_SD = 0.04  # a card too small or too far from the wound to be worth a number
 MAX_TILT_DEG = 60.0
 
+RIM_MM = 2.5  # how far from the card's edge the surface is looked at
+ON_PAD = 0.5  # share of such points that must look like the pad
+
 Float = NDArray[np.float64]
+
+OFF_PAD = Notice(
+    "card_not_on_pad",
+    "The printed card does not seem to lie on the pad: what surrounds it has another colour. On the table or "
+    "the frame it is farther or nearer than the wound, and all millimetres come out 3 to 15 % wrong.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +50,15 @@ class CardFit:
 
 
 def find_card(
-    grey: NDArray[np.uint8], wounds: Sequence[WoundFinding], check_bar_mm: float | None = None
+    bgr: NDArray[np.uint8],
+    grey: NDArray[np.uint8],
+    wounds: Sequence[WoundFinding],
+    check_bar_mm: float | None = None,
 ) -> tuple[Scale | None, tuple[Notice, ...]]:
     """The scale at the wound from the best card in view, None without one.
 
-    `grey` (h, w) uint8; `check_bar_mm` is what the card's 50 mm bar measures on paper.
+    `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo; `check_bar_mm` is what the card's 50 mm bar
+    measures on paper.
     """
     corners = _markers(grey)
     fits = [fit for layout in CARDS if (fit := _fit(layout, corners)) is not None]
@@ -74,7 +88,30 @@ def find_card(
                 "a plane. Glue it on cardboard and press it flat on the pad.",
             )
         )
+    pad = pad_colour(bgr, wounds, ())
+    if pad is not None and sides_on_pad(bgr, _rims(fit), pad) < ON_PAD:
+        notices.append(OFF_PAD)
     return scale, tuple(notices)
+
+
+def _rims(fit: CardFit) -> list[Float]:
+    """(n, 2) px a side: points just outside the card's edges and just inside what is cut out of it."""
+    layout = fit.layout
+    boxes = [(-RIM_MM, -RIM_MM, layout.width_mm + 2 * RIM_MM, layout.height_mm + 2 * RIM_MM)]
+    if layout.cut_out is not None:
+        x, y, w, h = layout.cut_out
+        boxes.append((x + RIM_MM, y + RIM_MM, w - 2 * RIM_MM, h - 2 * RIM_MM))
+    t = np.linspace(0.05, 0.95, 25)
+    rims = []
+    for x, y, w, h in boxes:
+        sides = [
+            (x + t * w, y + 0 * t),
+            (x + t * w, y + h + 0 * t),
+            (x + 0 * t, y + t * h),
+            (x + w + 0 * t, y + t * h),
+        ]
+        rims += [_apply(fit.mm_to_px, np.stack(side, 1)) for side in sides]
+    return rims
 
 
 @functools.lru_cache(maxsize=1)

@@ -48,7 +48,7 @@ def _in_view(
 ) -> tuple[list[Scale], tuple[Notice, ...]]:
     """Card and ruler as they are seen, the better first."""
     grey: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-    card, card_notices = find_card(grey, wounds, options.check_bar_mm)
+    card, card_notices = find_card(bgr, grey, wounds, options.check_bar_mm)
     ruler, ruler_notices = ruler_scale(find_rulers(bgr, grey, wounds), bgr.shape, options.ruler_mm)
     if (
         options.ruler_mm is not None

@@ -18,6 +18,7 @@ from .unit import Reading
 
 ON_PAD = 0.5  # share of the surroundings that must look like the pad
 
+CLEAR_TICKS, CLEAR_CONTRAST = 25, 40.0  # what is a ruler even where its long ticks are not seen
 AGREE = 0.025  # two rulers on one plane read the same within this
 PLANE_SD = 0.01  # a tilt of 8 degrees foreshortens by 1 %, and a ruler cannot show it
 FOCAL_SHARE = 0.75  # focal length of a phone's main camera in shares of the longer side (26 mm equivalent)
@@ -27,8 +28,9 @@ Image = NDArray[np.uint8]
 
 OFF_PAD = Notice(
     "ruler_not_on_pad",
-    "A ruler is in view, but not on the pad: on the frame or the table it is nearer or farther than "
-    "the wound and reads 3 to 15 % wrong, so it was not used. Lay it on the pad beside the wound.",
+    "A ruler is in view, but it does not seem to lie on the pad: on the frame or the table it is nearer or "
+    "farther than the wound and reads 3 to 15 % wrong, so it was not used. Lay it on the pad beside the "
+    "wound, with pad to be seen on two of its sides.",
 )
 UNREAD = Notice(
     "scale_ambiguous",
@@ -98,15 +100,14 @@ def ruler_scale(
     if not rulers:
         return None, ()
     if not known:
-        return None, ((OFF_PAD,) if any(r.mm_per_px or tick_mm for r in rulers) else ())
+        return None, ((OFF_PAD,) if any(_surely(r) or tick_mm for r in rulers) else ())
     if tick_mm is not None:
         used = min(known, key=lambda r: r.distance_px)
         mm_per_px = tick_mm / used.comb.period_px
     else:
         used = known[0]
         if used.mm_per_px is None:
-            # A texture of even lines is no ruler; a row with longer ticks at some interval is one.
-            return None, ((UNREAD,) if used.reading is not None else ())
+            return None, ((UNREAD,) if _surely(used) else ())
         mm_per_px = used.mm_per_px
     others = [r for r in rulers if r is not used and r.mm_per_px is not None]
     notices = []
@@ -133,6 +134,12 @@ def ruler_scale(
             )
         )
     return Scale(mm_per_px, _relative_sd(used.comb), "ruler", _detail(used, mm_per_px, shape)), tuple(notices)
+
+
+def _surely(ruler: Ruler) -> bool:
+    """A ruler and no texture of even lines: some ticks are longer, or many ticks are very clear."""
+    clear = ruler.comb.count >= CLEAR_TICKS and ruler.comb.contrast >= CLEAR_CONTRAST
+    return ruler.reading is not None or clear
 
 
 def _relative_sd(comb: Comb) -> float:

@@ -21,7 +21,7 @@ from .comb import Comb
 FAR_TICKS = 48  # how far the ruler's body is followed across, in tick periods
 END_TICKS = 12  # and beyond its first and last tick
 CLUSTER = 10.0  # Lab distance within which samples beside the wound count as one colour
-SAME_COLOUR = 16.0  # Lab distance (lightness counts a third) within which it is the same surface
+SAME_COLOUR = 12.0  # Lab distance (lightness counts a third) within which it is the same surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,22 @@ def share_on_pad(bgr: NDArray[np.uint8], comb: Comb, pad: PadColour) -> float:
         if seen.size and seen.mean() > 0.5:
             shares.append(float((like_pad[side] & seen).sum() / seen.sum()))
     return sorted(shares)[-2]
+
+
+def sides_on_pad(bgr: NDArray[np.uint8], sides: Sequence[NDArray[np.float64]], pad: PadColour) -> float:
+    """Share of points of the pad's colour on the second best of the sides; each (n, 2) px.
+
+    1 where fewer than two sides are in the picture: nothing speaks against the pad then.
+    """
+    h, w = bgr.shape[:2]
+    shares = []
+    for side in sides:
+        xy = np.rint(side).astype(int)
+        xy = xy[(xy >= 0).all(1) & (xy < [w, h]).all(1)]
+        if len(xy) > len(side) / 2:
+            lab = _lab(bgr[xy[:, 1], xy[:, 0]][None])[0]
+            shares.append(float((_distance(lab, pad.lab) < SAME_COLOUR + 2 * pad.spread).mean()))
+    return sorted(shares)[-2] if len(shares) >= 2 else 1.0
 
 
 def _covered(xy: NDArray[np.int_], comb: Comb) -> NDArray[np.bool_]:
