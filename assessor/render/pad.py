@@ -163,13 +163,16 @@ def draw_dots(canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng:
             canvas.disc(p, 2.2 * r, ink, 0.25 * rng.random(), 0.8 * r)
 
 
-def draw_dimples(canvas: Canvas, closure: Closure, stitch_mm: float, rng: np.random.Generator) -> None:
+def draw_dimples(
+    canvas: Canvas, closure: Closure, kit: str, stitch_mm: float, rng: np.random.Generator
+) -> None:
     """Tissue drawn in at the punctures and along taut strands: hollows, and the tunnel that shows beyond."""
     depth = rng.uniform(0, 0.55)
     shade: Colour = [(40, 45, 70), (45, 70, 130), (30, 40, 95)][int(rng.integers(0, 3))]
     for p in closure.punctures:
         canvas.disc(p, stitch_mm * rng.uniform(0.03, 0.1), shade, depth * rng.random(), 0.05 * stitch_mm)
-    tunnel, reach = rng.uniform(0, 0.5) * (rng.random() < 0.6), rng.uniform(0.06, 0.35)
+    often = {"silicone": 0.85, "rubber": 0.3, "skin": 0.5}[kit]
+    tunnel, reach = rng.uniform(0.1, 0.6) * (rng.random() < often), rng.uniform(0.06, 0.35)
     for s in closure.stitches:
         if tunnel:  # the needle's path below the skin, from each bite outwards
             along = s.bites_mm[1] - s.bites_mm[0]

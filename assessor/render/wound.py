@@ -64,7 +64,7 @@ def sample_wound(
     length = float((n - 1) * gap + margin.sum())
     curve = make_curve(length, float(rng.normal(0, 0.03)), 0.03 * stitch * float(rng.exponential(1)), rng)
     at_u = margin[0] + gap * np.arange(n) + rng.normal(0, min(scatter, 0.14) * gap, n)
-    asymmetry = float(np.clip(rng.normal(0, 0.17 if kit == "rubber" else 0.11), -0.32, 0.32))
+    asymmetry = float(np.clip(rng.normal(0, 0.11 if kit == "skin" else 0.17), -0.42, 0.42))
     if kit == "rubber":
         diameter = stitch * float(rng.uniform(0.04, 0.115))
     else:
@@ -217,7 +217,7 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
         canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
     for cross in wound.crosses_mm:
         canvas.stroke(cross, stitch * 0.04, wound.dot_ink, rng.uniform(0.5, 1.0), 0.012 * stitch)
-    draw_dimples(canvas, closure, stitch, rng)
+    draw_dimples(canvas, closure, wound.kit, stitch, rng)
     if rng.random() < 0.15:
         alpha = rng.uniform(0.05, 0.2)
         for line in closure.buried:
