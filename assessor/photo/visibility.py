@@ -196,8 +196,14 @@ def _normal_crop(
     far = np.ceil(bites.max(axis=(0, 1)) + stitch_px / 2).clip(corner + 1, [width, height]).astype(int)
     crop = bgr[corner[1] : far[1], corner[0] : far[0]]
     factor = min(1.0, NORMAL_STITCH_PX / stitch_px)
-    if factor < 1:
-        crop = np.asarray(cv2.resize(crop, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    halves = int(np.log2(1 / factor))
+    for _ in range(halves):  # far quicker than one step of an odd factor
+        crop = crop[: crop.shape[0] // 2 * 2, : crop.shape[1] // 2 * 2]
+        half = (crop.shape[1] // 2, crop.shape[0] // 2)
+        crop = np.asarray(cv2.resize(crop, half, interpolation=cv2.INTER_AREA))
+    rest = factor * 2**halves
+    if rest < 1:
+        crop = np.asarray(cv2.resize(crop, None, fx=rest, fy=rest, interpolation=cv2.INTER_AREA))
     # Pixel centres are whole numbers: a resize maps x to (x + 1/2) f - 1/2.
     return crop, (bites - corner + 0.5) * factor - 0.5, factor
 

@@ -15,7 +15,8 @@ def shrunk(picture: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     h, w = (n // factor for n in picture.shape[:2])
     if factor == 1 or min(h, w) == 0:
         return picture
-    out: NDArray[np.uint8] = cv2.resize(
-        picture[: h * factor, : w * factor], (w, h), interpolation=cv2.INTER_AREA
-    )
-    return out
+    out = picture[: h * factor, : w * factor]
+    while factor % 2 == 0:  # OpenCV halves ten times faster than it shrinks by any other factor
+        factor //= 2
+        out = np.asarray(cv2.resize(out, (w * factor, h * factor), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(out, (w, h), interpolation=cv2.INTER_AREA)) if factor > 1 else out
