@@ -16,6 +16,8 @@ _LOOKS = 3  # at most: each one better centred and scaled than the one before
 _GOOD_SIZE = 0.2  # octaves that stitches may be off their normal size
 _GOOD_CENTRE = 0.22  # of a stitch that the incision may be off the middle
 _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be tried as well
+_LITTLE = 1.0  # worth of a view that shows a stitch at most
+_OTHER_SIZES = (0.6, 1.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ def read_place(photo: Pyramid, place: Place) -> View:
     if straight.distance(place.curve.points).max() > _BENT * place.stitch_px:
         courses.append(straight)
     best = max((_look(photo, course, place.stitch_px) for course in courses), key=lambda v: v.worth)
+    if best.worth < _LITTLE:  # the first look may have been wrong about the size
+        other = (_look(photo, place.curve, place.stitch_px * share) for share in _OTHER_SIZES)
+        best = max(best, *other, key=lambda v: v.worth)
     for _ in range(_LOOKS - 1):
         better = _better_aim(best)
         if better is None:
