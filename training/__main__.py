@@ -3,7 +3,7 @@
     python -m training                          # three hours and a half on two cores
     python -m training --coarse-minutes 10 --fine-minutes 20
 
-Training resumes from the checkpoints in training/runs; delete them to begin anew.
+Training resumes from training/runs, else from training/start (what ships); delete both to begin anew.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from training.data import augment, start_pool
 from training.net import UNet
 
 RUNS = Path(__file__).parent / "runs"
+START = Path(__file__).parent / "start"  # what the shipped networks were exported from
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -81,10 +82,12 @@ def main() -> None:
     RUNS.mkdir(exist_ok=True)
     path = RUNS / f"{a.kind}.pt"
     step, trained_s = 0, 0.0
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
+    start = path if path.exists() else START / path.name
+    if start.exists():
+        saved = torch.load(start, map_location=device, weights_only=True)
         net.load_state_dict(saved["net"])
-        optimiser.load_state_dict(saved["optimiser"])
+        if "optimiser" in saved:
+            optimiser.load_state_dict(saved["optimiser"])
         average, step, trained_s = saved["average"], saved["step"], saved["trained_s"]
     rng = np.random.default_rng([a.seed, step])
     pool = start_pool(a.kind, a.pool, seed=a.seed * 100003 + step, workers=a.workers)
