@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from assessor.photo.perception.coarse import SIDE_PX
+from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX
 from assessor.render.scene import render_photo, render_strip
 from training.labels import coarse_labels, fine_labels
 
 Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
-STRIP = (128, 320)  # height, width of a fine example
-STITCH_PX = 48.0  # length of a stitch in the fine view
-COARSE_SIDE = 320
+STRIP = (STRIP_HEIGHT_PX, 320)  # height, width of a fine example
 
 
 def letterbox(bgr: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -51,10 +51,10 @@ def fine_example(rng: np.random.Generator) -> Example:
 def coarse_example(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
-    short = int(COARSE_SIDE * (rng.uniform(0.25, 0.5) if rng.random() < 0.4 else rng.uniform(0.55, 1.0)))
-    size = (COARSE_SIDE, short) if rng.random() < 0.65 or short < 140 else (short, COARSE_SIDE)
+    short = int(SIDE_PX * (rng.uniform(0.25, 0.5) if rng.random() < 0.4 else rng.uniform(0.55, 1.0)))
+    size = (SIDE_PX, short) if rng.random() < 0.65 or short < 140 else (short, SIDE_PX)
     r = render_photo(rng, *size, supersample=1)
-    return (letterbox(r.bgr, COARSE_SIDE), *coarse_labels(r, COARSE_SIDE))
+    return (letterbox(r.bgr, SIDE_PX), *coarse_labels(r, SIDE_PX))
 
 
 EXAMPLES = {"fine": fine_example, "coarse": coarse_example}

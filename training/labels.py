@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.photo.perception.fine import OFFSET_UNIT
 from assessor.render.scene import Rendered
 from assessor.render.wound import WoundTruth
 
 U8 = NDArray[np.uint8]
-OFFSET_UNIT = 12.0  # half-resolution cells, half of a normal stitch: offsets are about 1
 
 
 def _half(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,27 +10,10 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from assessor.photo.validity import METRICS
+
 Cell = str | float | int | None
 
-METRICS = (
-    "stitch_count",
-    "spacing_mm",
-    "spacing_cv",
-    "bite_left_mm",
-    "bite_right_mm",
-    "total_bite_mm",
-    "bite_cv",
-    "symmetry",
-    "bite_bias",
-    "bite_travel_ratio",
-    "angle_deg",
-    "angle_spread_deg",
-    "row_straightness_mm",
-    "knot_side_share",
-    "tail_mm",
-    "end_gap_mm",
-    "coverage",
-)
 COLUMNS = (
     "photo",
     "result",

@@ -56,7 +56,7 @@ def find_places(photo: Pyramid) -> list[Place]:
 
 
 def _joined(places: list[Place]) -> list[Place]:
-    """Pieces of one incision that lie in line, a gap of at most two stitches apart, become one."""
+    """Pieces of one incision that lie in line, at most two and a half stitches apart, become one."""
     todo, done = list(places), []
     while todo:
         first = todo.pop(0)

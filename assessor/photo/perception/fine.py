@@ -12,7 +12,7 @@ from assessor.photo.perception.networks import Array, half_to_full, run, sigmoid
 
 STITCH_PX = 48.0  # length of a stitch in the strip
 STRIP_HEIGHT_PX = 128
-_OFFSET_UNIT = 12.0  # as trained: offsets in half-resolution cells / 12
+OFFSET_UNIT = 12.0  # as trained: offsets in half-resolution cells / 12
 _PEAK = 0.25  # a middle's probability from which it is a candidate
 _INCISION = 0.4
 
@@ -47,7 +47,7 @@ def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReadi
     bites, knots = sigmoid(maps[4:6]), sigmoid(maps[6]) * inside
     stitches = []
     for y, x in _peaks(middle, _PEAK, 1):
-        offsets = _around(maps[7:11], middle, y, x) * _OFFSET_UNIT
+        offsets = _around(maps[7:11], middle, y, x) * OFFSET_UNIT
         ends, spread = [], []
         for k in (0, 1):
             guess = np.array([x + offsets[2 * k], y + offsets[2 * k + 1]])
@@ -84,7 +84,7 @@ def _around(values: Array, weight: Array, y: int, x: int) -> Points:
         for dx in (-1, 0, 1):
             if 0 <= y + dy < h and 0 <= x + dx < w:
                 g = float(weight[y + dy, x + dx])
-                shift = np.array([dx, dy, dx, dy]) / _OFFSET_UNIT
+                shift = np.array([dx, dy, dx, dy]) / OFFSET_UNIT
                 total += g * (values[:, y + dy, x + dx] + shift)
                 sum_weight += g
     result: Points = total / sum_weight
