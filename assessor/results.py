@@ -209,19 +209,20 @@ class PhotoAssessment:
 
     def to_json(self) -> dict[str, Any]:
         """The contract's JSON form: plain dicts, lists, numbers; `error` only where there is one."""
-        out: dict[str, Any] = {"schema_version": self.schema_version, **_plain(self)}
+        out: dict[str, Any] = {"schema_version": self.schema_version, **plain(self)}
         if self.error is None:
             del out["error"]
         return out
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and floats as JSON has them; ValueError where a number is not finite."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError("a result holds a number that is not finite; use None and a status")

@@ -1,0 +1,1 @@
+"""A clip or a live camera -> MotionAssessment: frames, tips, tremor, economy."""
