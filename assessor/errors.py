@@ -3,6 +3,7 @@
 AssessorError
 ├── IntakeError        the file is not a photo that can be graded
 ├── QualityError       the photo is one, but a number from it would be a lie
+├── MotionError        a clip or a camera gives nothing that motion can be measured on
 ├── ScaleError         a requested scale cannot be had from this photo
 ├── OptionError        an option does not make sense
 └── RubricError        a rubric file is broken
@@ -30,6 +31,10 @@ class IntakeError(AssessorError):
 
 class QualityError(AssessorError):
     """The photo is too poor for any honest number."""
+
+
+class MotionError(AssessorError):
+    """A clip or a camera cannot be read, or motion cannot be measured on it."""
 
 
 class ScaleError(AssessorError):

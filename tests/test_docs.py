@@ -41,7 +41,7 @@ def codes_in_source() -> set[str]:
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             if name not in CALLS and not re.fullmatch(
-                r"(Assessor|Intake|Quality|Scale|Option|Rubric)Error", name
+                r"(Assessor|Intake|Quality|Motion|Scale|Option|Rubric)Error", name
             ):
                 continue
             code = node.args[0] if node.args else None
