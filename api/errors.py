@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -31,15 +31,28 @@ STATUS_OF_CODE: dict[str, int] = {
     "out_of_memory": 413,
     "format_unsupported": 415,
     "not_an_image": 415,
+    "blob_damaged": 500,
+    "blob_missing": 500,
+    "storage_away": 503,
+    "disk_full": 507,
 }
 
 # What the service itself can say, with its status. docs/service.md explains each.
 SERVICE_CODES: dict[str, int] = {
     "bad_form": 400,
     "client_gone": 400,
+    "not_signed_in": 401,
+    "wrong_login": 401,
+    "cross_site": 403,
+    "not_allowed": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "upload_too_slow": 408,
+    "conflict": 409,
+    "email_taken": 409,
+    "last_admin": 409,
+    "version_taken": 409,
+    "bad_link": 410,
     "upload_too_large": 413,
     "not_multipart": 415,
     "wrong_host": 421,
@@ -47,10 +60,15 @@ SERVICE_CODES: dict[str, int] = {
     "unknown_field": 422,
     "repeated_field": 422,
     "bad_number": 422,
+    "not_a_teacher": 422,
+    "rubric_elsewhere": 422,
+    "weak_password": 422,
+    "too_many_tries": 429,
     "internal_error": 500,
     "grading_died": 500,
     "grading_out_of_memory": 500,
     "busy": 503,
+    "database_away": 503,
     "grading_timeout": 504,
 }
 
@@ -98,6 +116,11 @@ class ServiceError(Exception):
         )
         body = json.dumps(document.model_dump(), ensure_ascii=False).encode()
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def not_there(what: str) -> NoReturn:
+    """What a caller may not see is answered as what does not exist."""
+    raise ServiceError("not_found", f"There is no such {what}", "It may have been deleted, or is not yours.")
 
 
 def internal_error() -> ServiceError:

@@ -1,0 +1,185 @@
+"""Photos, clips and pictures at rest: each object is stored once, under the SHA-256 of its bytes.
+
+The row in `blob` is the object's lock: whoever puts or deletes the bytes holds the row until the
+transaction ends, so those who deal with the same bytes wait for each other, and foreign keys keep
+what is still used. A kill leaves at worst an object that no row knows, which `drop_strays` takes away.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.store.insert import insert_locked, insert_new
+from api.store.models import Blob, Result, Submission, utc_now
+from assessor.errors import AssessorError, OptionError
+
+FOLDER = "blobs"
+# An object younger than this without a row may belong to an upload that has not committed yet.
+STRAY_AGE = timedelta(hours=1)
+
+
+class StorageError(AssessorError):
+    """The object store did not do what it was asked: blob_missing, blob_damaged, storage_away, disk_full."""
+
+
+class Blobs:
+    """An object store: a folder, or whatever obstore knows a URL of (s3://bucket/prefix ...)."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+        self._store = store
+        self._folder = folder
+
+    def add(self, session: Session, data: bytes, media_type: str) -> str:
+        """Keep `data`; its hash. Within the transaction of `session`, which then refers to it."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        insert_locked(session, Blob, _row(sha256, len(data), media_type))
+        with _storage_errors():
+            if not self._has(sha256, len(data)):
+                obstore.put(self._store, _key(sha256), data)
+                self._sync(sha256)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes; StorageError blob_missing, blob_damaged, storage_away."""
+        with _storage_errors():
+            data = bytes(obstore.get(self._store, _key(sha256)).bytes())
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(
+                "blob_damaged",
+                "A stored photo is not what it was when it came in.",
+                "Restore it from a backup: `assessor doctor` lists what is damaged.",
+            )
+        return data
+
+    def drop_unused(self, session: Session, hashes: list[str]) -> int:
+        """Delete those of `hashes` that nothing refers to, rows and objects; how many."""
+        dropped = 0
+        for sha256 in sorted(set(hashes)):  # sorted: two that delete lock in the same order
+            try:
+                with session.begin_nested():
+                    session.execute(delete(Blob).where(Blob.sha256 == sha256))
+            except IntegrityError:
+                continue  # a foreign key says that it is used
+            self._delete(sha256)
+            dropped += 1
+        return dropped
+
+    def drop_strays(self, session: Session) -> int:
+        """Delete the objects that no row knows, in the writing transaction of `session`; how many."""
+        youngest = utc_now() - STRAY_AGE
+        dropped = 0
+        for chunk in obstore.list(self._store, prefix=FOLDER):
+            old = {Path(meta["path"]).name for meta in chunk if meta["last_modified"] < youngest}
+            known = set(session.scalars(select(Blob.sha256).where(Blob.sha256.in_(old))))
+            for sha256 in sorted(old - known):
+                if insert_new(session, Blob, _row(sha256, 0, "")) is not None:
+                    self._delete(sha256)
+                    session.execute(delete(Blob).where(Blob.sha256 == sha256))
+                    dropped += 1
+        return dropped
+
+    def check(self) -> None:
+        """Write, read and delete a small object; StorageError where the store does not take part."""
+        probe = f"{FOLDER}/probe-{os.getpid()}"
+        with _storage_errors():
+            obstore.put(self._store, probe, b"probe")
+            obstore.get(self._store, probe).bytes()
+            obstore.delete(self._store, probe)
+
+    def _has(self, sha256: str, size_bytes: int) -> bool:
+        try:
+            return obstore.head(self._store, _key(sha256))["size"] == size_bytes
+        except (FileNotFoundError, NotFoundError):
+            return False
+
+    def _delete(self, sha256: str) -> None:
+        with _storage_errors(), suppress(FileNotFoundError, NotFoundError):
+            obstore.delete(self._store, _key(sha256))
+
+    def _sync(self, sha256: str) -> None:
+        """Down to the disk before the row says that it is there: a rename may not survive a power cut."""
+        if self._folder is None:
+            return
+        path = self._folder / _key(sha256)
+        for target in (path, path.parent):
+            descriptor = os.open(target, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def unused_blobs(session: Session) -> list[str]:
+    """Hashes of rows that nothing refers to."""
+    used = select(Submission.blob_sha256).union(
+        select(Result.overlay_sha256).where(Result.overlay_sha256.is_not(None))
+    )
+    return list(session.scalars(select(Blob.sha256).where(Blob.sha256.not_in(used))))
+
+
+def open_blobs(url: str | None, data_dir: Path) -> Blobs:
+    """The store a setting names, or a folder in the data folder; OptionError bad_store_url."""
+    if not url:
+        return Blobs(LocalStore(prefix=data_dir, mkdir=True), data_dir)
+    try:
+        return Blobs(from_url(url))
+    except (BaseError, ValueError) as exc:
+        raise OptionError(
+            "bad_store_url",
+            "ASSESSOR_STORE_URL cannot be used.",
+            "Write s3://bucket/prefix (its keys in AWS_* variables), or leave it away for a folder.",
+        ) from exc
+
+
+def _row(sha256: str, size_bytes: int, media_type: str) -> dict[str, object]:
+    return {"sha256": sha256, "size_bytes": size_bytes, "media_type": media_type, "created_at": utc_now()}
+
+
+def _key(sha256: str) -> str:
+    return f"{FOLDER}/{sha256[:2]}/{sha256}"
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """obstore's errors as StorageError; a full disk as its own."""
+    try:
+        yield
+    except (FileNotFoundError, NotFoundError) as exc:
+        raise StorageError(
+            "blob_missing", "A stored photo is not there.", "Restore it from a backup."
+        ) from exc
+    except (BaseError, OSError) as exc:
+        if is_disk_full(exc):
+            raise disk_full() from exc
+        raise StorageError(
+            "storage_away", "Photos cannot be stored or read right now.", "Try again in a minute."
+        ) from exc
+
+
+def is_disk_full(exc: BaseException) -> bool:
+    """Whether an error of a store or of the system says that no space is left."""
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    text = str(exc)
+    return "No space left on device" in text or "Disk quota exceeded" in text
+
+
+def disk_full() -> StorageError:
+    return StorageError(
+        "disk_full",
+        "The disk of the service is full; nothing was kept",
+        "Tell whoever runs it. What was handed in before is safe; try again when there is space.",
+    )

@@ -1,0 +1,57 @@
+"""What of an assessment stands in columns, so that lists and summaries need not read documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    name: str
+    status: str
+    value: float | None
+    sd: float | None
+    sampling_sd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Of the wound with most whole stitches; all None where the photo was refused or shows none."""
+
+    error_code: str | None = None
+    technique: str | None = None
+    stitches: int | None = None
+    points: float | None = None
+    points_of: float | None = None
+    coverage: float | None = None
+    metrics: tuple[MetricRow, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+def digest(document: dict[str, Any]) -> Digest:
+    """A PhotoAssessment as JSON -> its digest."""
+    error = document.get("error")
+    if error is not None:
+        return Digest(error_code=error["code"])
+    wounds = document.get("wounds") or []
+    if not wounds:
+        return Digest()
+    wound = max(wounds, key=_whole_stitches)
+    score = wound["score"] or {}
+    return Digest(
+        technique=wound["technique"]["name"],
+        stitches=_whole_stitches(wound),
+        points=score.get("points"),
+        points_of=score.get("of"),
+        coverage=score.get("coverage"),
+        metrics=tuple(
+            MetricRow(name, m["status"], m["value"], m["sd"], m.get("sampling_sd"))
+            for name, m in wound["metrics"].items()
+        ),
+        hints=tuple(dict.fromkeys(hint["code"] for hint in wound["hints"])),
+    )
+
+
+def _whole_stitches(wound: dict[str, Any]) -> int:
+    return sum(not stitch["cut"] for stitch in wound["stitches"])

@@ -1,0 +1,373 @@
+"""Every query about what was handed in, what the assessor says of it and what people say of that."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from api.errors import ServiceError, not_there
+from api.store.digest import digest
+from api.store.insert import insert_new
+from api.store.models import (
+    Mark,
+    Result,
+    ResultDocument,
+    ResultHint,
+    ResultMetric,
+    Submission,
+    utc_now,
+)
+from api.store.page import Page, Slice, count
+from api.store.scope import Caller, judges_submission, sees_submission
+
+State = Literal["waiting", "graded", "refused"]
+Order = Literal["newest", "oldest", "lowest", "highest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of the submissions that a caller may see is wanted; None: whatever."""
+
+    assignment_id: int | None = None
+    person_id: int | None = None
+    technique: str | None = None
+    state: State | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A submission with the result that counts and the mark that overrides it, if there are any."""
+
+    submission: Submission
+    result: Result | None
+    override: Mark | None
+
+    @property
+    def state(self) -> State:
+        if self.result is None:
+            return "waiting"
+        return "graded" if self.result.error_code is None else "refused"
+
+
+def add_submission(session: Session, values: dict[str, Any]) -> Submission:
+    """`values`: fields of Submission; the blob is stored before, in this transaction."""
+    new = Submission(**values)
+    session.add(new)
+    session.flush()
+    return new
+
+
+def submission(session: Session, caller: Caller, submission_id: int) -> Submission:
+    """ServiceError not_found where the caller may not see it."""
+    query = select(Submission).where(Submission.id == submission_id, sees_submission(caller))
+    found = session.scalar(query)
+    return not_there("submission") if found is None else found
+
+
+def judged_submission(session: Session, caller: Caller, submission_id: int) -> Submission:
+    """A submission the caller may mark or regrade; ServiceError not_found, not_allowed."""
+    found = submission(session, caller, submission_id)
+    if session.scalar(select(Submission.id).where(Submission.id == found.id, judges_submission(caller))):
+        return found
+    raise ServiceError("not_allowed", "Only who teaches the course can do this", "Ask your instructor.")
+
+
+def submissions(
+    session: Session, caller: Caller, wanted: Filter, part: Slice, order: Order = "newest"
+) -> Page[Row]:
+    query = select(Submission.id).where(sees_submission(caller))
+    if order in ("lowest", "highest") or wanted.state or wanted.technique or wanted.hint:
+        query = query.outerjoin(Result, _counting())
+    query = _filtered(query, wanted)
+    total = count(session, query)
+    ids = session.scalars(_ordered(query, order).limit(part.limit).offset(part.offset)).all()
+    return Page(rows(session, ids), total)
+
+
+def rows(session: Session, ids: Sequence[int]) -> list[Row]:
+    """The submissions of these ids, in their order."""
+    found = session.execute(
+        select(Submission, Result).outerjoin(Result, _counting()).where(Submission.id.in_(ids))
+    ).tuples()
+    by_id = {s.id: (s, r) for s, r in found}
+    overrides = {
+        mark.submission_id: mark  # the last one of each stays
+        for mark in session.scalars(
+            select(Mark).where(Mark.submission_id.in_(ids), Mark.overrides).order_by(Mark.id)
+        )
+    }
+    return [Row(*by_id[id_], overrides.get(id_)) for id_ in ids if id_ in by_id]
+
+
+def drop_submission(session: Session, subject: Submission) -> list[str]:
+    """Delete it with its results and marks; the hashes whose bytes may now be unused."""
+    hashes = blob_hashes(session, Submission.id == subject.id)
+    session.execute(delete(Submission).where(Submission.id == subject.id))
+    return hashes
+
+
+def blob_hashes(session: Session, condition: ColumnElement[bool]) -> list[str]:
+    """Hashes of what the submissions of `condition` (on Submission) refer to."""
+    photos = select(Submission.blob_sha256).where(condition)
+    overlays = (
+        select(Result.overlay_sha256)
+        .join(Submission, Submission.id == Result.submission_id)
+        .where(condition, Result.overlay_sha256.is_not(None))
+    )
+    return [sha256 for sha256 in session.scalars(photos.union(overlays)) if sha256]
+
+
+def _counting() -> ColumnElement[bool]:
+    return and_(Result.submission_id == Submission.id, Result.counts)
+
+
+def _filtered(query: Select[int], wanted: Filter) -> Select[int]:
+    if wanted.assignment_id is not None:
+        query = query.where(Submission.assignment_id == wanted.assignment_id)
+    if wanted.person_id is not None:
+        query = query.where(Submission.person_id == wanted.person_id)
+    if wanted.technique is not None:
+        query = query.where(Result.technique == wanted.technique)
+    if wanted.hint is not None:
+        query = query.where(exists().where(ResultHint.result_id == Result.id, ResultHint.code == wanted.hint))
+    match wanted.state:
+        case "waiting":
+            query = query.where(Result.id.is_(None))
+        case "graded":
+            query = query.where(Result.id.is_not(None), Result.error_code.is_(None))
+        case "refused":
+            query = query.where(Result.error_code.is_not(None))
+    return query
+
+
+def _ordered(query: Select[int], order: Order) -> Select[int]:
+    share = Result.points / func.nullif(Result.points_of, 0)
+    match order:
+        case "newest":
+            return query.order_by(Submission.id.desc())
+        case "oldest":
+            return query.order_by(Submission.id)
+        case "lowest":  # what has no score stands last either way
+            return query.order_by(share.is_(None), share, Submission.id)
+        case "highest":
+            return query.order_by(share.is_(None), share.desc(), Submission.id)
+
+
+# --- results
+
+
+def record_result(
+    session: Session,
+    submission_id: int,
+    document: str,
+    *,
+    rubric_key: str,
+    correction_key: str = "",
+    corrected_by: int | None = None,
+    overlay_sha256: str | None = None,
+) -> Result:
+    """Keep an assessment (JSON text) as the result that counts.
+
+    Once for each (submission, software, rubric, correction): a second time gives the first result
+    back, unchanged. ServiceError not_found where the submission was deleted meanwhile.
+    """
+    locked = select(Submission.id).where(Submission.id == submission_id).with_for_update()
+    if session.scalar(locked) is None:
+        not_there("submission")
+    content = json.loads(document)
+    found = digest(content)
+    key = {
+        "submission_id": submission_id,
+        "software": content["software_version"],
+        "rubric_key": rubric_key,
+        "correction_key": correction_key,
+    }
+    columns = ("error_code", "technique", "stitches", "points", "points_of", "coverage")
+    new_id = insert_new(
+        session,
+        Result,
+        {
+            **key,
+            **{column: getattr(found, column) for column in columns},
+            "counts": False,
+            "corrected_by": corrected_by,
+            "overlay_sha256": overlay_sha256,
+            "created_at": utc_now(),
+        },
+    )
+    if new_id is not None:
+        session.execute(insert(ResultDocument).values(result_id=new_id, document=document))
+        if found.metrics:
+            session.execute(
+                insert(ResultMetric),
+                [
+                    {
+                        "result_id": new_id,
+                        "name": m.name,
+                        "status": m.status,
+                        "value": m.value,
+                        "sd": m.sd,
+                        "sampling_sd": m.sampling_sd,
+                    }
+                    for m in found.metrics
+                ],
+            )
+        if found.hints:
+            session.execute(insert(ResultHint), [{"result_id": new_id, "code": c} for c in found.hints])
+    result = session.scalars(select(Result).filter_by(**key)).one()
+    session.execute(
+        update(Result).where(Result.submission_id == submission_id, Result.counts).values(counts=False)
+    )
+    session.execute(update(Result).where(Result.id == result.id).values(counts=True))
+    session.refresh(result)
+    return result
+
+
+def document(session: Session, result_id: int) -> str:
+    return session.get_one(ResultDocument, result_id).document
+
+
+def results(session: Session, submission_id: int) -> Sequence[Result]:
+    """All results of a submission, the oldest first."""
+    return session.scalars(
+        select(Result).where(Result.submission_id == submission_id).order_by(Result.id)
+    ).all()
+
+
+# --- marks
+
+
+def add_mark(
+    session: Session,
+    caller: Caller,
+    submission_id: int,
+    *,
+    points: float,
+    points_of: float,
+    reason: str,
+    overrides: bool,
+) -> Mark:
+    mark = Mark(
+        submission_id=submission_id,
+        marker_id=caller.person_id,
+        points=points,
+        points_of=points_of,
+        reason=reason,
+        overrides=overrides,
+    )
+    session.add(mark)
+    session.flush()
+    return mark
+
+
+def marks(session: Session, submission_ids: Sequence[int]) -> Sequence[Mark]:
+    """All marks of these submissions, the oldest first."""
+    return session.scalars(select(Mark).where(Mark.submission_id.in_(submission_ids)).order_by(Mark.id)).all()
+
+
+# --- summaries
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSummary:
+    """How a class did on one assignment; `metrics` holds the measured values of each metric."""
+
+    states: dict[State, int]
+    shares: list[float]
+    metrics: dict[str, list[float]]
+    hints: dict[str, int]
+    refusals: dict[str, int]
+
+
+def class_summary(session: Session, assignment_id: int) -> ClassSummary:
+    """Of all submissions of an assignment, each by the result that counts."""
+    here = select(Result.id).join(Submission, _counting()).where(Submission.assignment_id == assignment_id)
+    states = session.execute(
+        select(
+            func.count(),
+            func.count(Result.id),
+            func.count(Result.error_code),
+        )
+        .select_from(Submission)
+        .outerjoin(Result, _counting())
+        .where(Submission.assignment_id == assignment_id)
+    ).one()
+    total, with_result, refused = states
+    scored = select(Result.points / Result.points_of).where(Result.id.in_(here), Result.points_of > 0)
+    metrics: dict[str, list[float]] = {}
+    for name, value in session.execute(
+        select(ResultMetric.name, ResultMetric.value).where(
+            ResultMetric.result_id.in_(here), ResultMetric.value.is_not(None)
+        )
+    ):
+        assert value is not None
+        metrics.setdefault(name, []).append(value)
+    hints = select(ResultHint.code, func.count()).where(ResultHint.result_id.in_(here))
+    refusals = session.scalars(
+        select(Result.error_code).where(Result.id.in_(here), Result.error_code.is_not(None))
+    )
+    return ClassSummary(
+        states={
+            "waiting": total - with_result,
+            "graded": with_result - refused,
+            "refused": refused,
+        },
+        shares=[share for share in session.scalars(scored) if share is not None],
+        metrics=metrics,
+        hints=dict(session.execute(hints.group_by(ResultHint.code)).tuples().all()),
+        refusals=dict(Counter(code for code in refusals if code)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One metric of one submission, in a person's history."""
+
+    submission_id: int
+    created_at: datetime
+    technique: str | None
+    hand: str | None
+    suture_size: str | None
+    name: str
+    value: float | None
+    sd: float | None
+
+
+def history(
+    session: Session, person_id: int, technique: str | None = None, metrics: Sequence[str] = ()
+) -> list[Point]:
+    """Measured values of a person's submissions, the oldest first."""
+    query = (
+        select(
+            Submission.id,
+            Submission.created_at,
+            Result.technique,
+            Submission.hand,
+            Submission.suture_size,
+            ResultMetric.name,
+            ResultMetric.value,
+            ResultMetric.sd,
+        )
+        .join(Result, _counting())
+        .join(ResultMetric, ResultMetric.result_id == Result.id)
+        .where(
+            Submission.person_id == person_id,
+            Result.technique.is_not(None),
+            ResultMetric.status == "measured",
+            ResultMetric.value.is_not(None),
+        )
+        .order_by(Submission.id, ResultMetric.name)
+    )
+    if technique:
+        query = query.where(Result.technique == technique)
+    if metrics:
+        query = query.where(ResultMetric.name.in_(metrics))
+    return [Point(*row) for row in session.execute(query)]
