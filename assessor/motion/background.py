@@ -1,0 +1,92 @@
+"""Motion of the camera, or of the table, from what stays where it is: points outside tools and hands."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .flow import Flags, Float, Grey, agreeing, apply, fit_rigid, flow
+
+MOST_POINTS = 90
+FEWEST_POINTS = 9  # below this the background's motion is not known
+RESEED_EVERY = 15  # pictures
+REACH_PX = 24  # of a bumped table between two pictures
+AGREE_PX = 0.8
+# A hand that rests moves less than AGREE_PX a picture: over time its points stand out by their residual.
+RESTLESS = 2.5  # times the median residual
+MEMORY = 0.93  # of the residual, a picture
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundStep:
+    """From the picture before to this one: `matrix` (2, 3), and what it leaves of points kept out of it."""
+
+    matrix: Float
+    left_px: Float
+
+
+class Background:
+    """Follows the rigid background from picture to picture."""
+
+    def __init__(self) -> None:
+        self._points: Float = np.empty((0, 2))
+        self._residual: Float = np.empty(0)  # running mean square, px^2; nan: new
+        self._held_out: Flags = np.empty(0, bool)  # a third makes the floor, not the estimate
+        self._seeded = 0
+        self._count = 0
+
+    def step(self, before: Grey, now: Grey, covered: NDArray[np.uint8]) -> BackgroundStep | None:
+        """None where too little of a background is seen. `covered` uint8 (h, w): 255 where tools are."""
+        self._count += 1
+        if len(self._points) < MOST_POINTS // 2 and self._count >= self._seeded:
+            self._seed(before, covered)
+        self._drop_covered(covered)
+        if len(self._points) < FEWEST_POINTS:
+            return None
+        moved, good = flow(before, now, self._points, self._points, reach_px=REACH_PX)
+        inside = np.zeros(len(good), bool)
+        inside[good] = agreeing(self._points[good], moved[good], AGREE_PX)
+        used = inside & ~self._held_out
+        if used.sum() < FEWEST_POINTS * 2 // 3:
+            self._keep(good, moved)
+            return None
+        weight = 1 / (np.nan_to_num(self._residual[used], nan=0.04) + 0.0025)
+        matrix = fit_rigid(self._points[used], moved[used], weight)
+        off = moved - apply(matrix, self._points)
+        square = np.minimum((off**2).sum(1), 4.0)
+        fresh = np.isnan(self._residual)
+        self._residual = np.where(fresh, square, MEMORY * self._residual + (1 - MEMORY) * square)
+        calm = self._residual < RESTLESS**2 * np.median(self._residual[used]) + 1e-4
+        left = inside & self._held_out & calm
+        left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
+        self._keep(good & (calm | (square < 1e-3)), moved)
+        return BackgroundStep(matrix, left_px)
+
+    def _keep(self, kept: Flags, moved: Float) -> None:
+        self._points, self._residual = moved[kept], self._residual[kept]
+        self._held_out = self._held_out[kept]
+
+    def _drop_covered(self, covered: NDArray[np.uint8]) -> None:
+        if len(self._points):
+            x, y = np.rint(self._points).astype(int).T
+            h, w = covered.shape
+            self._keep(covered[np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)] == 0, self._points)
+
+    def _seed(self, grey: Grey, covered: NDArray[np.uint8]) -> None:
+        self._seeded = self._count + RESEED_EVERY
+        diagonal = math.hypot(*grey.shape)
+        mask = cv2.bitwise_not(covered)
+        spacing = diagonal / 30
+        for x, y in self._points:
+            cv2.circle(mask, (round(x), round(y)), round(spacing), 0, -1)
+        found = cv2.goodFeaturesToTrack(grey, MOST_POINTS - len(self._points), 0.02, spacing, mask=mask)
+        if found is None:
+            return
+        new = np.asarray(found, float).reshape(-1, 2)
+        self._points = np.concatenate([self._points, new])
+        self._residual = np.concatenate([self._residual, np.full(len(new), np.nan)])
+        self._held_out = np.concatenate([self._held_out, np.arange(len(new)) % 3 == 2])

@@ -1,0 +1,1 @@
+"""Instruments: found as shafts, followed by points on them."""

@@ -1,0 +1,135 @@
+"""One instrument followed from picture to picture by points on it: its tip, and its fine motion."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from assessor.motion.flow import Float, Grey, agreeing, apply, fit_rigid, flow
+from assessor.results import Point
+
+from .shafts import Shaft
+
+MOST_POINTS = 60
+FEWEST_POINTS = 6
+AGREE_PX = 1.0  # arms of forceps bend and open: the larger party counts
+AGREE_SHARE = 0.35
+NEAR_TIP = 0.16  # of the diagonal: points farther up the shaft say little about the tip
+REACH_PX = 32
+STRIKES = 3  # disagreements in a row after which a point is not on the instrument
+CORRECTION = 0.15  # share of a re-detection's offset that is taken over: no jump enters the track
+
+
+class Follower:
+    """State of one instrument; pixels of the full picture."""
+
+    def __init__(self, tip_px: Point, axis_rad: float | None, width_px: float, length_px: float) -> None:
+        self.tip: Float = np.array(tip_px, float)
+        self.axis_rad = axis_rad
+        self.width_px = width_px
+        self.length_px = length_px
+        self.fine: Float = np.zeros(2)
+        self.confidence = 1.0
+        self.missed = 0  # re-detections in a row that found no shaft here
+        self.seen = 0  # pictures followed
+        self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
+        self._points: Float = np.empty((0, 2))
+        self._strikes: NDArray[np.int64] = np.empty(0, np.int64)
+        self._velocity: Float = np.zeros(2)
+
+    @staticmethod
+    def on(shaft: Shaft) -> Follower:
+        return Follower(shaft.tip_px, shaft.axis_rad, shaft.width_px, shaft.length_px)
+
+    def body(self, diagonal: float, wider: float = 1.0) -> NDArray[np.int32]:
+        """(4, 2) corners of the strip from just before the tip up the shaft."""
+        if self.axis_rad is None:
+            r = 0.03 * diagonal * wider
+            x, y = self.tip
+            return np.rint([(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]).astype(np.int32)
+        along = np.array([math.cos(self.axis_rad), math.sin(self.axis_rad)])
+        across = np.array([-along[1], along[0]])
+        back = self.tip - along * min(self.length_px, NEAR_TIP * diagonal)
+        thin, thick = max(2.0, 0.2 * self.width_px) * wider, max(3.0, 0.5 * self.width_px) * wider
+        corners = [
+            self.tip + across * thin,
+            back + across * thick,
+            back - across * thick,
+            self.tip - across * thin,
+        ]
+        return np.rint(corners).astype(np.int32)
+
+    def step(self, before: Grey, now: Grey, camera: Float | None, t_s: float) -> bool:
+        """Follow to the next picture; False when lost. `camera` (2, 3) is the background's motion."""
+        diagonal = math.hypot(*now.shape)
+        if len(self._points) < MOST_POINTS * 2 // 3:
+            self._seed(before, diagonal)
+        if len(self._points) < FEWEST_POINTS:
+            return False
+        moved, good = flow(before, now, self._points, self._points + self._velocity, reach_px=REACH_PX)
+        if good.sum() < FEWEST_POINTS:
+            return False
+        inside = np.zeros(len(good), bool)
+        inside[good] = agreeing(self._points[good], moved[good], AGREE_PX)
+        share = inside.sum() / len(good)
+        if inside.sum() < FEWEST_POINTS or share < AGREE_SHARE:
+            return False
+        matrix = fit_rigid(self._points[inside], moved[inside])
+        tip = apply(matrix, self.tip)
+        still = self.tip if camera is None else apply(camera, self.tip)
+        self.fine = self.fine + (tip - still)
+        self._velocity = tip - self.tip
+        if self.axis_rad is not None:
+            self.axis_rad += math.atan2(matrix[1, 0], matrix[0, 0])
+        self.tip = tip
+        self.confidence = float(share)
+        self.seen += 1
+        self.trail.append((t_s, float(self.fine[0]), float(self.fine[1])))
+        while self.trail[-1][0] - self.trail[0][0] > 1.0:
+            del self.trail[0]
+        strikes = np.where(inside, 0, self._strikes + 1)
+        kept = good & (strikes < STRIKES)
+        self._points, self._strikes = moved[kept], strikes[kept]
+        h, w = now.shape
+        return bool(
+            (tip > -0.02 * diagonal).all() and tip[0] < w + 0.02 * diagonal and tip[1] < h + 0.02 * diagonal
+        )
+
+    def confirm(self, shaft: Shaft) -> None:
+        """A shaft was found here again: drift goes back towards it, a little each time."""
+        off = np.array(shaft.tip_px) - self.tip
+        self.tip = self.tip + CORRECTION * off
+        turn = math.remainder(shaft.axis_rad - (self.axis_rad or shaft.axis_rad), 2 * math.pi)
+        self.axis_rad = shaft.axis_rad if self.axis_rad is None else self.axis_rad + 0.3 * turn
+        self.width_px += 0.3 * (shaft.width_px - self.width_px)
+        self.length_px = max(self.length_px, shaft.length_px)
+        self.missed = 0
+
+    def range_px(self) -> float:
+        """How far it moved against the background in the last second."""
+        if len(self.trail) < 2:
+            return 0.0
+        places = np.array(self.trail)[:, 1:]
+        return float(np.linalg.norm(np.ptp(places, axis=0)))
+
+    def _seed(self, grey: Grey, diagonal: float) -> None:
+        corners = self.body(diagonal)
+        h, w = grey.shape
+        x0, y0 = np.clip(corners.min(0) - 2, 0, [w, h])
+        x1, y1 = np.clip(corners.max(0) + 3, 0, [w, h])
+        if x1 - x0 < 8 or y1 - y0 < 8:
+            return
+        mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        cv2.fillConvexPoly(mask, corners - [x0, y0], 255)
+        for x, y in self._points:
+            cv2.circle(mask, (round(x - x0), round(y - y0)), 3, 0, -1)
+        wanted = MOST_POINTS - len(self._points)
+        found = cv2.goodFeaturesToTrack(grey[y0:y1, x0:x1], wanted, 0.01, 3, mask=mask, blockSize=5)
+        if found is None:
+            return
+        new = np.asarray(found, float).reshape(-1, 2) + np.array([x0, y0])
+        self._points = np.concatenate([self._points, new])
+        self._strikes = np.concatenate([self._strikes, np.zeros(len(new), np.int64)])
