@@ -12,7 +12,9 @@ from api import errors, job
 from api.headers import SecurityHeaders
 from api.hosts import LocalHostsOnly
 from api.limits import UploadGuard
-from api.routes import health, pages, photos
+from api.live.child import Open, open_session
+from api.live.desk import LiveDesk
+from api.routes import health, live, pages, photos
 from api.settings import Settings, default_settings
 from api.workers import Job, WorkerPool
 from assessor import __version__
@@ -21,12 +23,16 @@ API = "/api/v1"
 
 
 def create_app(
-    settings: Settings | None = None, *, single_user: bool = False, grade: Job = job.grade
+    settings: Settings | None = None,
+    *,
+    single_user: bool = False,
+    grade: Job = job.grade,
+    live_session: Open = open_session,
 ) -> FastAPI:
     """The service: routes, limits, and grading processes that live as long as it runs.
 
-    `single_user` answers only to names of this machine. `grade` is what the children run (a function
-    of a module, so that they can import it).
+    `single_user` answers only to names of this machine. `grade` and `live_session` are what the children
+    run (functions of a module, so that they can import them).
     """
     settings = settings or default_settings()
 
@@ -40,9 +46,13 @@ def create_app(
             warm=job.warm if grade is job.grade else None,
         )
         app.state.pool = pool
+        app.state.live = LiveDesk(
+            live_session, seats=settings.live_sessions, memory_bytes=settings.live_memory_bytes
+        )
         try:
             yield
         finally:
+            app.state.live.close()
             pool.close()
 
     app = FastAPI(
@@ -58,8 +68,10 @@ def create_app(
     errors.install(app)
     app.include_router(health.router, prefix=API)
     app.include_router(photos.router, prefix=API)
+    app.include_router(live.router, prefix=API)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(packages=[("api", "web/static")]), name="static")
+    app.mount("/vendor", StaticFiles(packages=[("api", "web/vendor")]), name="vendor")
     app.add_middleware(
         UploadGuard,
         max_body_bytes=settings.max_upload_bytes,

@@ -11,6 +11,7 @@ import uvicorn
 from pydantic import ValidationError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.live.wire import MAX_MESSAGE_BYTES
 from api.main import create_app
 from api.settings import Settings, default_settings
 from assessor.errors import OptionError
@@ -47,7 +48,9 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=PromptProtocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # JPEG does not shrink
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
@@ -84,7 +87,8 @@ class PromptProtocol(H11Protocol):
 
     def _watch(self) -> None:
         """Time runs from the first byte of a request until its headers are in; bodies have their own."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        upgraded = self.transport.get_protocol() is not self  # to a WebSocket
+        if upgraded or (self.cycle is not None and not self.cycle.response_complete):
             self._unwatch()
         elif self._header_timer is None:
             self._header_timer = self.loop.call_later(HEADER_TIMEOUT_S, self._give_up)

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     worker_timeout_s: float = Field(
         default=30.0, gt=0, description="longest grading of one photo, then it is stopped"
     )
+    live_sessions: int = Field(default=8, ge=0, le=64, description="live sessions at once, if they can be")
+    live_memory_mb: int = Field(
+        default=2048, ge=512, description="address space of one live session's process, in MiB"
+    )
     worker_memory_mb: int = Field(
         default=4096, ge=512, description="address space of one grading process, in MiB"
     )
@@ -46,6 +50,10 @@ class Settings(BaseSettings):
     @property
     def worker_memory_bytes(self) -> int:
         return self.worker_memory_mb * MIB
+
+    @property
+    def live_memory_bytes(self) -> int:
+        return self.live_memory_mb * MIB
 
 
 @lru_cache(maxsize=1)

@@ -11,18 +11,17 @@ import asyncio
 import contextlib
 import json
 import logging
-import multiprocessing
 import os
 import pickle
 import queue
 import signal
-import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Literal
 
+from api.children import START_TIMEOUT_S, killing_after, limit_memory, spawn
 from api.errors import ServiceError, internal_error
 from api.job import GradeReply, GradeRequest
 from assessor.errors import AssessorError
@@ -32,11 +31,8 @@ log = logging.getLogger("assessor.api")
 Job = Callable[[GradeRequest], GradeReply]
 Outcome = Literal["done", "refused", "out_of_memory", "failed"]
 
-# Importing OpenCV and loading the network on a busy machine.
-START_TIMEOUT_S = 120.0
 # Grading yields to the process that answers requests.
 NICENESS = 5
-_spawn = multiprocessing.get_context("spawn")
 
 
 class WorkerPool:
@@ -104,10 +100,10 @@ class _Worker:
 
     def start(self) -> None:
         """Start a child and come back at once; the first `run` waits until it is ready."""
-        ours, theirs = _spawn.Pipe()
+        ours, theirs = spawn.Pipe()
         self._pipe: Connection = ours
         self._ready = False
-        self._process = _spawn.Process(target=_serve, args=(theirs, *self._setup), daemon=True)
+        self._process = spawn.Process(target=_serve, args=(theirs, *self._setup), daemon=True)
         self._process.start()
         theirs.close()  # so that the child's death reads as end of file here
 
@@ -123,10 +119,10 @@ class _Worker:
             self._restart()
         try:
             if not self._ready:
-                with _killing_after(START_TIMEOUT_S, self._process):
+                with killing_after(START_TIMEOUT_S, self._process):
                     self._pipe.recv_bytes()
                 self._ready = True
-            with _killing_after(timeout_s, self._process) as overtime:
+            with killing_after(timeout_s, self._process) as overtime:
                 self._pipe.send_bytes(pickle.dumps(request))
                 # The child has seen hostile bytes: its answer is JSON and raw bytes, never a pickle.
                 header = json.loads(self._pipe.recv_bytes())
@@ -144,24 +140,6 @@ class _Worker:
         self._pipe.close()
         if not self._closed:
             self.start()
-
-
-@contextlib.contextmanager
-def _killing_after(seconds: float, process: multiprocessing.process.BaseProcess):  # type: ignore[no-untyped-def]
-    """Kill `process` unless the block ends in time; yields the event that says it was."""
-    overtime = threading.Event()
-
-    def end() -> None:
-        overtime.set()
-        process.kill()
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield overtime
-    finally:
-        timer.cancel()
 
 
 def _outcome(header: dict[str, str], document: bytes, picture: bytes) -> GradeReply:
@@ -202,7 +180,7 @@ def _serve(
 ) -> None:
     """The child: warm up, say so, then a photo in and an answer out until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    _limit_memory(memory_bytes)
+    limit_memory(memory_bytes)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     if warm is not None:
@@ -230,12 +208,3 @@ def _answer(job: Job, request: GradeRequest) -> tuple[dict[str, str], GradeReply
         # Frames only: a message may hold the name of a file, and with it a person's.
         frames = "".join(traceback.format_tb(exc.__traceback__))
         return {"outcome": "failed", "stack": f"{frames}{type(exc).__name__}"}, nothing
-
-
-def _limit_memory(memory_bytes: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit; the wall limit still holds
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the photo

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import httpx
 import uvicorn
 from api_doubles import grade as double
+from live_doubles import open_session
 
+from api.live.child import Open
 from api.main import create_app
 from api.serve import server_config
 from api.settings import Settings
@@ -18,10 +20,12 @@ from api.workers import Job
 
 
 @contextlib.contextmanager
-def running(grade: Job = double, *, single_user: bool = False, **settings: float) -> Iterator[httpx.Client]:
-    """A client of a server that runs `grade`; its base_url has the port."""
+def running(
+    grade: Job = double, *, live_session: Open = open_session, single_user: bool = False, **settings: float
+) -> Iterator[httpx.Client]:
+    """A client of a server that runs `grade` and `live_session`; its base_url has the port."""
     chosen = Settings(**{"workers": 1, "max_upload_mb": 1, **settings})  # type: ignore[arg-type]
-    app = create_app(chosen, single_user=single_user, grade=grade)
+    app = create_app(chosen, single_user=single_user, grade=grade, live_session=live_session)
     config = server_config(app, chosen)
     config.port = 0
     config.timeout_graceful_shutdown = 1

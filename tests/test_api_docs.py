@@ -9,6 +9,7 @@ import pytest
 
 from api.errors import SERVICE_CODES, STATUS_OF_CODE
 from api.form import OPTION_FIELDS
+from api.live.wire import LIVE_CODES
 from api.serve import serve
 from api.settings import Settings, default_settings
 from assessor.errors import OptionError
@@ -26,7 +27,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 def test_every_code_is_documented_with_its_status() -> None:
     rows = {code: int(status) for code, status in re.findall(r"^\| `([a-z_]+)` \| (\d+) \|", TEXT, re.M)}
-    assert rows == SERVICE_CODES
+    assert rows == SERVICE_CODES | LIVE_CODES
 
 
 @pytest.mark.parametrize("name", [*STATUS_OF_CODE, *OPTION_FIELDS])

@@ -1,0 +1,1 @@
+"""Live sessions over a WebSocket: one child process each, admitted by what the machine can still carry."""
