@@ -99,16 +99,24 @@ def card(out: Annotated[Path, typer.Option(help="The PDF to write.")] = Path("ca
 
 @app.command()
 def render(
-    out: Annotated[Path, typer.Option(help="Folder for pads and their truth.")],
+    out: Annotated[Path, typer.Option(help="Folder for pads or clips and their truth.")],
     count: Annotated[int, typer.Option(min=1, help="How many pads.")] = 13,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same pads.")] = 0,
+    clips: Annotated[int, typer.Option(min=0, help="That many clips of moving instruments, no pads.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same.")] = 0,
     kit: Annotated[str | None, typer.Option(help="Only this kit: silicone, rubber or skin.")] = None,
     technique: Annotated[str | None, typer.Option(help="Only this technique, e.g. simple_running.")] = None,
     width: Annotated[int, typer.Option(help="Longer side of the photos, px.")] = 1600,
 ) -> None:
-    """Draw synthetic pads with their exact truth."""
+    """Draw synthetic pads, or clips, with their exact truth."""
     from assessor.render import write_samples
 
+    if clips:
+        from assessor.render.clips.samples import write_clips
+
+        with _errors_as_usage():
+            write_clips(out, clips, seed)
+        typer.echo(f"{clips} clips in {out}, their truth in {out / 'clips.json'}.")
+        return
     with _errors_as_usage():
         write_samples(out, count, seed, kit=kit, technique=technique, width=width)
     typer.echo(f"{count} pads in {out}, their truth in {out / 'truth.json'}.")
