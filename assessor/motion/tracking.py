@@ -16,17 +16,22 @@ from .background import Background
 from .flow import Float, apply
 from .frames import Frame, to_grey
 from .tips.find import Finder
-from .tips.follow import Follower
-from .tips.shafts import Shaft
+from .tips.follow import DOUBT, Follower
+from .tips.shafts import Shaft, lies_on
 
 MOST_TIPS = 2
 MOST_CANDIDATES = 6
-LOOK_S = 0.4  # between looks at the whole picture while every tip is held
-HUNT_S = 0.12  # and while one is missing
+LOOK_S = 0.5  # between looks at the whole picture while every tip is held
+HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
 HUNT_FOR_S = 2.0
-OWN_MOTION = 0.001  # of the diagonal: a shaft that moved this far against the background is held by a hand
-SAME_TURN_RAD = math.radians(14)
-MISSES = 4  # looks in a row without a shaft, after which a tip is given up
+CHECK_S = 0.12  # between looks around a held tip
+# Shares of the diagonal: how far a shaft moves against the background to be taken for one in a hand.
+OWN_MOTION = 0.004
+SMALL_MOTION = 0.0005  # enough where it was watched for a second
+FLOOR_TIMES = 6.0  # and above what the background's own points seem to move
+SAME_TURN_RAD = math.radians(18)
+FRESH = 0.35
+MISSES = 4  # looks in a row without a shaft, after which a doubtful tip is given up
 CANDIDATE_S = 2.5
 
 
@@ -71,6 +76,7 @@ class _Slot:
     lost_s: float
     axis_rad: float | None
     tip: Float
+    checked_s: float = -math.inf
 
 
 class Tracker:
@@ -80,11 +86,12 @@ class Tracker:
         self._clicks = [np.array(p, float) for p in start_px][:MOST_TIPS]
         self._before: NDArray[np.uint8] | None = None
         self._background = Background()
-        self._finder = Finder()
+        self._finder: Finder | None = None
         self._slots: list[_Slot] = []
         self._candidates: list[tuple[Follower, float]] = []
         self._camera: Float = np.zeros(2)
         self._floor: Float = np.zeros(2)
+        self._floor_trail: list[Float] = []
         self._looked_s = -math.inf
         self._segments = 0
 
@@ -126,7 +133,7 @@ class Tracker:
     def _forget(self, t_s: float) -> None:
         """The picture's size changed: nothing can be carried over."""
         self._before = None
-        self._background, self._finder, self._candidates = Background(), Finder(), []
+        self._background, self._finder, self._candidates = Background(), None, []
         for slot in self._slots:
             if slot.follower is not None:
                 self._lose(slot, t_s)
@@ -144,6 +151,7 @@ class Tracker:
             self._camera = self._camera + apply(step.matrix, middle) - middle
             if np.isfinite(step.left_px).all():
                 self._floor = self._floor + step.left_px
+                self._floor_trail = [*self._floor_trail[-29:], self._floor]
         for slot in self._slots:
             if slot.follower is not None and not slot.follower.step(before, now, matrix, t_s):
                 self._lose(slot, t_s)
@@ -152,11 +160,24 @@ class Tracker:
             for f, born in self._candidates
             if t_s - born < CANDIDATE_S and f.step(before, now, matrix, t_s)
         ]
-        for follower, _ in list(self._candidates):
-            if follower.range_px() > OWN_MOTION * diagonal:
+        for follower, born_s in list(self._candidates):
+            if self._own_motion(follower, t_s - born_s, diagonal):
                 self._candidates = [c for c in self._candidates if c[0] is not follower]
                 self._promote(follower)
         return step is not None
+
+    def _own_motion(self, follower: Follower, age_s: float, diagonal: float) -> bool:
+        moved = follower.range_px()
+        if follower.seen < 3 or follower.confidence < DOUBT:
+            return False
+        return moved > OWN_MOTION * diagonal or (
+            age_s > 1 and moved > max(SMALL_MOTION * diagonal, FLOOR_TIMES * self._floor_range_px())
+        )
+
+    def _floor_range_px(self) -> float:
+        return (
+            float(np.linalg.norm(np.ptp(np.array(self._floor_trail), axis=0))) if self._floor_trail else 0.0
+        )
 
     def _lose(self, slot: _Slot, t_s: float) -> None:
         assert slot.follower is not None
@@ -185,22 +206,18 @@ class Tracker:
             self._slots.append(_Slot(follower, self._segments, t_s, None, click))
             self._segments += 1
         self._clicks = []
+        if self._finder is None:
+            self._finder = Finder(grey)
+        self._check(grey, t_s, self._finder)
         held = [s.follower for s in self._slots if s.follower is not None]
-        hunting = any(s.follower is None and t_s - s.lost_s < HUNT_FOR_S for s in self._slots)
-        every_s = HUNT_S if hunting or not held else LOOK_S
+        hunting = [s for s in self._slots if s.follower is None and t_s - s.lost_s < HUNT_FOR_S]
+        every_s = 0.0 if hunting else LOOK_S if len(held) == MOST_TIPS else HUNT_S
         if t_s - self._looked_s < every_s - 1e-3:
             return
         self._looked_s = t_s
-        shafts = self._finder.shafts(grey, t_s)
-        for follower in held:
-            match = [s for s in shafts if _on(s, follower)]
-            if match:
-                follower.confirm(min(match, key=lambda s: math.dist(s.tip_px, follower.tip)))
-            else:
-                follower.missed += 1
-        for slot in self._slots:
-            if slot.follower is not None and slot.follower.missed >= MISSES:
-                self._lose(slot, t_s)
+        shafts = self._finder.everywhere(grey, t_s, [f.body(math.hypot(*grey.shape), 1.4) for f in held])
+        for slot in hunting:
+            self._regain(slot, shafts, t_s, math.hypot(*grey.shape))
         known = [s.follower for s in self._slots if s.follower is not None] + [f for f, _ in self._candidates]
         for shaft in shafts:
             if len(self._candidates) >= MOST_CANDIDATES:
@@ -210,21 +227,60 @@ class Tracker:
                 self._candidates.append((follower, t_s))
                 known.append(follower)
 
+    def _check(self, grey: NDArray[np.uint8], t_s: float, finder: Finder) -> None:
+        """Each held tip against the shaft that is seen around it."""
+        for slot in self._slots:
+            follower = slot.follower
+            if follower is None or (t_s - slot.checked_s < CHECK_S - 1e-3 and not follower.doubtful):
+                continue
+            slot.checked_s = t_s
+            near = finder.near(grey, (float(follower.tip[0]), float(follower.tip[1])))
+            if follower.axis_rad is not None:
+                near = [s.turned(follower.axis_rad) for s in near]
+            near = [s for s in near if _on(s, follower)]
+            if near:
+                follower.confirm(min(near, key=lambda s: math.dist(s.tip_px, follower.tip)))
+            else:
+                follower.missed += 1
+            if follower.missed >= (MISSES if follower.confidence < DOUBT else 3 * MISSES):
+                self._lose(slot, t_s)
+
+    def _regain(self, slot: _Slot, shafts: list[Shaft], t_s: float, diagonal: float) -> None:
+        """A tip lost a moment ago is the moving shaft most like it."""
+        best, least = None, 1.0
+        for shaft in shafts:
+            turned = shaft if slot.axis_rad is None else shaft.turned(slot.axis_rad)
+            turn = _turn(turned.axis_rad, slot.axis_rad) / math.radians(40)
+            way = math.dist(turned.tip_px, slot.tip) / (diagonal * (0.08 + 0.4 * (t_s - slot.lost_s)))
+            held = any(
+                s.follower is not None and _overlap(turned, s.follower) for s in self._slots if s is not slot
+            )
+            if max(turn, way) < least and not held and (shaft.fresh > FRESH or way < 0.3):
+                best, least = turned, max(turn, way)
+        if best is not None:
+            slot.follower, slot.segment = Follower.on(best), self._segments
+            self._segments += 1
+
 
 def _turn(a: float | None, b: float | None) -> float:
     return 0.0 if a is None or b is None else abs(math.remainder(a - b, 2 * math.pi))
 
 
 def _on(shaft: Shaft, follower: Follower) -> bool:
-    """Whether `shaft` is what `follower` holds: same direction, tip near."""
-    near = math.dist(shaft.tip_px, follower.tip) < max(12.0, 1.2 * shaft.width_px)
-    return near and _turn(shaft.axis_rad, follower.axis_rad) < SAME_TURN_RAD
+    """Whether `shaft` is what `follower` holds: same direction, side by side, tip near."""
+    if _turn(shaft.axis_rad, follower.axis_rad) > SAME_TURN_RAD:
+        return False
+    c, s = math.cos(shaft.axis_rad), math.sin(shaft.axis_rad)
+    dx, dy = follower.tip[0] - shaft.tip_px[0], follower.tip[1] - shaft.tip_px[1]
+    return abs(dy * c - dx * s) < 0.5 * shaft.width_px + 8 and abs(dx * c + dy * s) < max(
+        50.0, shaft.width_px
+    )
 
 
 def _overlap(shaft: Shaft, follower: Follower) -> bool:
-    return math.dist(shaft.tip_px, follower.tip) < max(20.0, shaft.width_px) and (
-        _turn(shaft.axis_rad, follower.axis_rad) < 2 * SAME_TURN_RAD
-    )
+    if math.dist(shaft.tip_px, follower.tip) < max(20.0, shaft.width_px):
+        return _turn(shaft.axis_rad, follower.axis_rad) < 2 * SAME_TURN_RAD
+    return lies_on((float(follower.tip[0]), float(follower.tip[1])), follower.axis_rad, shaft)
 
 
 def _same(a: Follower, b: Follower) -> bool:

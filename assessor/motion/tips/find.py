@@ -1,61 +1,125 @@
-"""Shafts in the whole picture, those set apart that stay where they are."""
+"""Shafts in the whole picture or near a tip, what stays where it is set apart."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.results import Point
+
 from .shafts import Float, Shaft, find_shafts, straight_edges
 
 LOOK_SIDE_PX = 640  # longest side of the picture that is searched
-SETTLES_S = 2.0  # after which an edge that stays counts as background
+SETTLES_S = 1.2  # after about this long an edge that stays counts as background
 SETTLED = 0.6
+NEAR = 0.17  # of the diagonal: half the side of the square looked at around a known tip
 BAR_RANGE = 12  # grey levels: a bar beside or above the picture is even
+
+Grey = NDArray[np.uint8]
+Map = NDArray[np.float32]
 
 
 class Finder:
-    """Looks for shafts in pictures of one view."""
+    """Looks for shafts in pictures of one view; remembers where edges stay."""
 
-    def __init__(self) -> None:
-        self._settled: NDArray[np.float32] | None = None
-        self._last_s = 0.0
+    def __init__(self, grey: Grey) -> None:
+        """`grey` uint8 (h, w): the first picture."""
+        self._x0, self._y0, self._x1, self._y1 = picture_area(grey)
+        longest = max(self._x1 - self._x0, self._y1 - self._y0)
+        self._shrink = min(1.0, LOOK_SIDE_PX / longest)
+        self._size = (
+            round((self._x1 - self._x0) * self._shrink),
+            round((self._y1 - self._y0) * self._shrink),
+        )
+        shape = (self._size[1] // 2 + 1, self._size[0] // 2 + 1)
+        self._settled: Map = np.zeros(shape, np.float32)
+        self._latest: Map | None = None
+        self._last_s: float | None = None
 
-    def shafts(self, grey: NDArray[np.uint8], t_s: float) -> list[Shaft]:
-        """Shafts in a uint8 (h, w) picture, in its pixels, best first: of edges not known to stay put."""
-        x0, y0, x1, y1 = picture_area(grey)
+    def everywhere(self, grey: Grey, t_s: float, held: Sequence[NDArray[np.int32]]) -> list[Shaft]:
+        """Shafts in a uint8 (h, w) picture, in its pixels, best first, of edges not known to stay put.
+
+        `held`: polygons (n, 2) around instruments; what is inside never becomes background.
+        """
+        part = grey[self._y0 : self._y1, self._x0 : self._x1]
+        small = cv2.resize(part, self._size, interpolation=cv2.INTER_AREA) if self._shrink < 1 else part
+        edges = straight_edges(np.asarray(small, np.uint8), self._diagonal)
+        young = _share(self._settled, edges) < SETTLED
+        fresh = np.zeros(len(edges)) if self._latest is None else 1 - _share(self._latest, edges)
+        self._remember(edges, t_s, held)
+        shafts = find_shafts(edges[young], self._size, self._diagonal)
+        return [self._in_full(self._freshened(s, edges, fresh)) for s in shafts]
+
+    def near(self, grey: Grey, tip_px: Point) -> list[Shaft]:
+        """Shafts in the square around `tip_px` of a uint8 (h, w) picture, in the picture's pixels."""
+        reach = NEAR * self._diagonal / self._shrink
+        x0, x1 = (int(np.clip(tip_px[0] + d, self._x0, self._x1)) for d in (-reach, reach))
+        y0, y1 = (int(np.clip(tip_px[1] + d, self._y0, self._y1)) for d in (-reach, reach))
+        size = (round((x1 - x0) * self._shrink), round((y1 - y0) * self._shrink))
+        if min(size) < 24:
+            return []
         part = grey[y0:y1, x0:x1]
-        shrink = min(1.0, LOOK_SIDE_PX / max(part.shape))
-        size = (round(part.shape[1] * shrink), round(part.shape[0] * shrink))
-        small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if shrink < 1 else part
-        edges = straight_edges(np.asarray(small, np.uint8))
-        young = self._young(edges, size, t_s)
-        shafts = find_shafts(edges[young], size)
-        return [_scaled(s, part.shape[1] / size[0], part.shape[0] / size[1], x0, y0) for s in shafts]
+        small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if self._shrink < 1 else part
+        origin = np.array([x0 - self._x0, y0 - self._y0] * 2) * self._shrink
+        edges = straight_edges(np.asarray(small, np.uint8), self._diagonal) + origin
+        young = _share(self._settled, edges) < SETTLED
+        frame = (float(origin[0]), float(origin[1]))
+        return [
+            self._in_full(s) for s in find_shafts(edges[young], size, self._diagonal, origin=frame, most=6)
+        ]
 
-    def _young(self, edges: Float, size: tuple[int, int], t_s: float) -> NDArray[np.bool_]:
-        """Which edges lie where none was lately; remembers these ones."""
-        shape = (size[1] // 2 + 1, size[0] // 2 + 1)
-        drawn = np.zeros(shape, np.uint8)
+    @property
+    def _diagonal(self) -> float:
+        return math.hypot(*self._size)
+
+    def _remember(self, edges: Float, t_s: float, held: Sequence[NDArray[np.int32]]) -> None:
+        drawn = np.zeros(self._settled.shape, np.uint8)
         for x0, y0, x1, y1 in np.rint(edges / 2).astype(int):
             cv2.line(drawn, (x0, y0), (x1, y1), 1, 3)
-        if self._settled is None or self._settled.shape != shape:
-            self._settled = np.zeros(shape, np.float32)
-            self._last_s = t_s
-        along = np.linspace(0.05, 0.95, 12)
-        x = edges[:, :1] + (edges[:, 2:3] - edges[:, :1]) * along
-        y = edges[:, 1:2] + (edges[:, 3:4] - edges[:, 1:2]) * along
-        before = self._settled[np.rint(y / 2).astype(int), np.rint(x / 2).astype(int)].mean(1)
-        share = 1 - math.exp(-(t_s - self._last_s) / SETTLES_S)
-        cv2.accumulateWeighted(drawn.astype(np.float32), self._settled, share)
+        self._latest = drawn.astype(np.float32)
+        for polygon in held:
+            place = (polygon - [self._x0, self._y0]) * (self._shrink / 2)
+            cv2.fillPoly(drawn, [np.rint(place).astype(np.int32)], 0)
+        since_s = 0.0 if self._last_s is None else t_s - self._last_s
+        cv2.accumulateWeighted(drawn.astype(np.float32), self._settled, 1 - math.exp(-since_s / SETTLES_S))
         self._last_s = t_s
-        return np.asarray(before < SETTLED)
+
+    def _freshened(self, shaft: Shaft, edges: Float, fresh: Float) -> Shaft:
+        mine = np.array([np.flatnonzero((edges == edge).all(1))[0] for edge in shaft.edges])
+        length = np.hypot(*(shaft.edges[:, 2:] - shaft.edges[:, :2]).T)
+        return replace(shaft, fresh=float(np.average(fresh[mine], weights=length)))
+
+    def _in_full(self, shaft: Shaft) -> Shaft:
+        """In pixels of the full picture (pixel centres at whole numbers)."""
+        grow = 1 / self._shrink
+        move = np.array([self._x0, self._y0]) + 0.5 * grow - 0.5
+        tip, root = np.array(shaft.tip_px) * grow + move, np.array(shaft.root_px) * grow + move
+        return replace(
+            shaft,
+            tip_px=(float(tip[0]), float(tip[1])),
+            root_px=(float(root[0]), float(root[1])),
+            width_px=shaft.width_px * grow,
+            support_px=shaft.support_px * grow,
+            edges=shaft.edges * grow + np.tile(move, 2),
+        )
 
 
-def picture_area(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+def _share(drawn: Map, edges: Float) -> Float:
+    """Mean of a half-size map along each edge (n, 4) -> (n,)."""
+    along = np.linspace(0.05, 0.95, 12)
+    x = edges[:, :1] + (edges[:, 2:3] - edges[:, :1]) * along
+    y = edges[:, 1:2] + (edges[:, 3:4] - edges[:, 1:2]) * along
+    h, w = drawn.shape
+    row, column = np.rint(y / 2).astype(int).clip(0, h - 1), np.rint(x / 2).astype(int).clip(0, w - 1)
+    return np.asarray(drawn[row, column].mean(1), float)
+
+
+def picture_area(grey: Grey) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the picture without even bars at its sides, as video calls add them."""
     thin = grey[::4, ::4].astype(np.int16)
     columns = np.flatnonzero(np.ptp(thin, axis=0) > BAR_RANGE)
@@ -66,20 +130,3 @@ def picture_area(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     x0, x1 = (0 if columns[0] == 0 else 4 * columns[0] + 2), min(w, 4 * columns[-1] + 4)
     y0, y1 = (0 if rows[0] == 0 else 4 * rows[0] + 2), min(h, 4 * rows[-1] + 4)
     return int(x0), int(y0), int(x1), int(y1)
-
-
-def _scaled(shaft: Shaft, sx: float, sy: float, x0: int, y0: int) -> Shaft:
-    """In pixels of the full picture (pixel centres at whole numbers)."""
-
-    def place(p: tuple[float, float]) -> tuple[float, float]:
-        return ((p[0] + 0.5) * sx - 0.5 + x0, (p[1] + 0.5) * sy - 0.5 + y0)
-
-    grow = math.sqrt(sx * sy)
-    return replace(
-        shaft,
-        tip_px=place(shaft.tip_px),
-        root_px=place(shaft.root_px),
-        width_px=shaft.width_px * grow,
-        support_px=shaft.support_px * grow,
-        edges=shaft.edges * np.array([sx, sy, sx, sy]) + np.array([x0, y0, x0, y0]),
-    )

@@ -19,6 +19,7 @@ AGREE_PX = 1.0  # arms of forceps bend and open: the larger party counts
 AGREE_SHARE = 0.35
 NEAR_TIP = 0.16  # of the diagonal: points farther up the shaft say little about the tip
 REACH_PX = 32
+DOUBT = 0.5
 STRIKES = 3  # disagreements in a row after which a point is not on the instrument
 CORRECTION = 0.15  # share of a re-detection's offset that is taken over: no jump enters the track
 
@@ -33,6 +34,7 @@ class Follower:
         self.length_px = length_px
         self.fine: Float = np.zeros(2)
         self.confidence = 1.0
+        self.offsets: list[Float] = []
         self.missed = 0  # re-detections in a row that found no shaft here
         self.seen = 0  # pictures followed
         self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
@@ -85,7 +87,7 @@ class Follower:
         if self.axis_rad is not None:
             self.axis_rad += math.atan2(matrix[1, 0], matrix[0, 0])
         self.tip = tip
-        self.confidence = float(share)
+        self.confidence = float(share) * min(1.0, 2 * inside.sum() / max(1, len(good)))
         self.seen += 1
         self.trail.append((t_s, float(self.fine[0]), float(self.fine[1])))
         while self.trail[-1][0] - self.trail[0][0] > 1.0:
@@ -100,13 +102,22 @@ class Follower:
 
     def confirm(self, shaft: Shaft) -> None:
         """A shaft was found here again: drift goes back towards it, a little each time."""
-        off = np.array(shaft.tip_px) - self.tip
-        self.tip = self.tip + CORRECTION * off
-        turn = math.remainder(shaft.axis_rad - (self.axis_rad or shaft.axis_rad), 2 * math.pi)
-        self.axis_rad = shaft.axis_rad if self.axis_rad is None else self.axis_rad + 0.3 * turn
+        self.offsets = [*self.offsets[-4:], np.array(shaft.tip_px) - self.tip]
+        self.tip = self.tip + CORRECTION * self.offset
+        axis_rad = shaft.axis_rad if self.axis_rad is None else self.axis_rad
+        self.axis_rad = axis_rad + 0.3 * math.remainder(shaft.axis_rad - axis_rad, 2 * math.pi)
         self.width_px += 0.3 * (shaft.width_px - self.width_px)
         self.length_px = max(self.length_px, shaft.length_px)
         self.missed = 0
+
+    @property
+    def offset(self) -> Float:
+        """(2,) px: where re-detections put the tip from here, the middle one of the last few."""
+        return np.asarray(np.median(self.offsets, axis=0), float) if self.offsets else np.zeros(2)
+
+    @property
+    def doubtful(self) -> bool:
+        return self.confidence < DOUBT or self.missed > 0
 
     def range_px(self) -> float:
         """How far it moved against the background in the last second."""

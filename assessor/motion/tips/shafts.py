@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ SHORTEST_SHAFT = 0.10  # an instrument shows a tenth of the diagonal at least
 WIDEST_SHAFT = 0.055  # a wide-open forceps, from arm to arm
 LARGEST_GAP = 0.05  # a glint or a finger interrupts the edges of one instrument
 AT_BORDER = 0.03
+PART_LEAN_RAD = math.radians(15)
 LEAN_DEG = 9.0  # of an edge against the axis: arms of forceps converge
 
 
@@ -26,8 +27,9 @@ LEAN_DEG = 9.0  # of an edge against the axis: arms of forceps converge
 class Shaft:
     """A bundle of edges: from `root_px` to `tip_px` (the end more likely to be free), `width_px` across.
 
-    `edges` (n, 4) holds its straight edges x0, y0, x1, y1. `support` is the length of all of them along the
-    axis, in pixels. `at_border`: the root lies on the picture's border.
+    `edges` (n, 4) holds its straight edges x0, y0, x1, y1. `support_px` is the length of all of them along
+    the axis, `fresh` the share of it that was not here at the look before. `at_border`: the root lies on the
+    picture's border.
     """
 
     tip_px: Point
@@ -36,6 +38,7 @@ class Shaft:
     support_px: float
     at_border: bool
     edges: Float
+    fresh: float = 0.0
 
     @property
     def length_px(self) -> float:
@@ -46,21 +49,40 @@ class Shaft:
         """Direction from root to tip."""
         return math.atan2(self.tip_px[1] - self.root_px[1], self.tip_px[0] - self.root_px[0])
 
+    def turned(self, axis_rad: float) -> Shaft:
+        """This shaft, root and tip exchanged where it points against `axis_rad`."""
+        if math.cos(self.axis_rad - axis_rad) >= 0:
+            return self
+        return replace(self, tip_px=self.root_px, root_px=self.tip_px, at_border=False)
 
-def straight_edges(grey: NDArray[np.uint8]) -> Float:
-    """(n, 4) x0, y0, x1, y1 of the straight edges in a uint8 (h, w) picture, longest first."""
+
+def straight_edges(grey: NDArray[np.uint8], diagonal: float) -> Float:
+    """(n, 4) x0, y0, x1, y1 of the straight edges in a uint8 (h, w) picture, longest first.
+
+    `diagonal` is that of the whole picture, of which `grey` may be a part.
+    """
     found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(grey)[0]
     if found is None:
         return np.empty((0, 4))
     edges = np.asarray(found, float).reshape(-1, 4)
     length = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
-    keep = length >= SHORTEST_EDGE * math.hypot(*grey.shape)
+    keep = length >= SHORTEST_EDGE * diagonal
     return np.asarray(edges[keep][np.argsort(-length[keep])], float)
 
 
-def find_shafts(edges: Float, size: tuple[int, int], most: int = 12) -> list[Shaft]:
-    """Bundles among `edges` (n, 4) of a picture of `size` (width, height), the best supported first."""
-    diagonal = math.hypot(*size)
+def find_shafts(
+    edges: Float,
+    size: tuple[int, int],
+    diagonal: float,
+    *,
+    origin: Point = (0.0, 0.0),
+    most: int = 12,
+) -> list[Shaft]:
+    """Bundles among `edges` (n, 4), the best supported first.
+
+    They are sought in the part of a picture that begins at `origin` and has `size` (width, height); the
+    whole picture's diagonal is `diagonal`.
+    """
     free = np.ones(len(edges), bool)
     shafts: list[Shaft] = []
     for seed in range(len(edges)):
@@ -72,12 +94,25 @@ def find_shafts(edges: Float, size: tuple[int, int], most: int = 12) -> list[Sha
         members = _bundle(edges, free, seed, diagonal)
         if len(members) < 2:
             continue
-        shaft = _shaft(edges[members], size, diagonal)
+        shaft = _shaft(edges[members], origin, size, diagonal)
         if shaft is not None:
             free[members] = False
             shafts.append(shaft)
     shafts.sort(key=lambda s: -s.support_px)
-    return shafts[:most]
+    kept: list[Shaft] = []
+    for shaft in shafts:
+        if not any(lies_on(shaft.tip_px, shaft.axis_rad, other) for other in kept):
+            kept.append(shaft)
+    return kept[:most]
+
+
+def lies_on(tip_px: Point, axis_rad: float | None, shaft: Shaft) -> bool:
+    """Whether a tip so directed lies on `shaft`, short of its end: a part of the same thing."""
+    if axis_rad is not None and abs(math.remainder(axis_rad - shaft.axis_rad, math.pi)) > PART_LEAN_RAD:
+        return False
+    c, s = math.cos(shaft.axis_rad), math.sin(shaft.axis_rad)
+    dx, dy = tip_px[0] - shaft.tip_px[0], tip_px[1] - shaft.tip_px[1]
+    return abs(dy * c - dx * s) < 0.7 * shaft.width_px + 3 and -shaft.length_px < dx * c + dy * s < 3
 
 
 def _bundle(edges: Float, free: NDArray[np.bool_], seed: int, diagonal: float) -> NDArray[np.intp]:
@@ -122,7 +157,7 @@ def _chained(members: NDArray[np.intp], place: Float, seed: int, gap: float) -> 
     return np.array(sorted(kept))
 
 
-def _shaft(edges: Float, size: tuple[int, int], diagonal: float) -> Shaft | None:
+def _shaft(edges: Float, origin: Point, size: tuple[int, int], diagonal: float) -> Shaft | None:
     middle, along = _axis(edges)
     across = np.array([-along[1], along[0]])
     ends = edges.reshape(-1, 2, 2) - middle
@@ -136,7 +171,8 @@ def _shaft(edges: Float, size: tuple[int, int], diagonal: float) -> Shaft | None
     if support < 1.3 * (high - low):  # one edge alone: a border between two areas
         return None
     a, b = (_end(middle, along, across, place, lateral, at, diagonal) for at in (low, high))
-    gaps = [min(p[0], p[1], size[0] - 1 - p[0], size[1] - 1 - p[1]) for p in (a, b)]
+    x, y = origin
+    gaps = [min(p[0] - x, p[1] - y, x + size[0] - 1 - p[0], y + size[1] - 1 - p[1]) for p in (a, b)]
     at_border = min(gaps) < AT_BORDER * diagonal
     if at_border:
         root, tip = (a, b) if gaps[0] < gaps[1] else (b, a)
