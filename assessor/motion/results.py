@@ -138,12 +138,14 @@ class Smoothness:
 class Economy:
     """Of one tip; lengths in mm with a scale, else px. Time and counts say nothing about quality.
 
-    `movements` are counted as ICSAD does; `idle_share` is the share of tracked time at rest at least 1 s.
+    `movements` are counted as ICSAD does; `idle_share` is the share of tracked time in rests of at least
+    1 s below 5 mm/s, `still_share` below 2 mm/s.
     """
 
     path_length: float | None
     speed: float | None
     idle_share: float | None
+    still_share: float | None
     movements: int | None
     movements_per_min: float | None
     unit: Literal["mm", "px"]
@@ -152,16 +154,16 @@ class Economy:
 
 @dataclass(frozen=True, slots=True)
 class Steadiness:
-    """Task hold: how well the tip stayed over its dot, the middle of its own positions.
+    """Task hold: how well the tip stayed over its dot, which is the middle of its own slow positions.
 
-    `zone_share` is the share of time inside the square zone of `zone_um` side, `exits` how often it left,
-    `drift_um` how far it wandered below 2 Hz (rms). None without a scale.
+    `zone_share` is the share of the held time inside a square of `zone_um` side, `exits` how often it left,
+    `spread_um` the rms distance from the dot. None without a scale.
     """
 
     zone_um: float
     zone_share: float | None
     exits: int | None
-    drift_um: float | None
+    spread_um: float | None
     held_s: float
     status: MotionStatus
 
@@ -204,14 +206,17 @@ class CameraMotion:
 
 @dataclass(frozen=True, slots=True)
 class Bimanual:
-    """Two hands compared over the time in which both were seen; ratios are non-dominant / dominant."""
+    """Two hands over the time in which both were seen; ratios are the other tip's to the reference tip's.
+
+    The reference is the dominant hand where it was declared, else the right one.
+    """
 
     both_moving_share: float
     both_idle_share: float
     speed_correlation: float | None
     path_ratio: float | None
     tremor_ratio: float | None
-    dominant_tip: int
+    reference_tip: int
     seen_s: float
 
 
@@ -264,6 +269,7 @@ class LiveScore:
 
     `tremor` is of the tip with the larger one, None before the first estimate. `zone_share` (task hold)
     and `tremor` cover the last seconds only. `score` is 0 to 100 from quality alone, None where unknown.
+    `estimated_s` is the time of the frame at which all that was renewed.
     """
 
     t_s: float
@@ -274,6 +280,7 @@ class LiveScore:
     zone_share: float | None
     score: float | None
     real_fps: float | None
+    estimated_s: float | None
     hint: str
 
     def to_json(self) -> dict[str, Any]:
@@ -285,5 +292,6 @@ class LiveScore:
             "zone_share": plain(self.zone_share),
             "spectrum": plain(self.spectrum),
             "real_fps": plain(self.real_fps),
+            "estimated_s": plain(self.estimated_s),
             "hint": self.hint,
         }
