@@ -33,6 +33,8 @@ class Steps(Protocol):
         self, frame: Frame, roi: tuple[int, int] = (0, 0), full_size: tuple[int, int] | None = None
     ) -> FrameMotion: ...
 
+    def add_tip(self, x_px: float, y_px: float) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Rolling:
@@ -89,6 +91,10 @@ class Session:
             estimated_s=rolling.estimated_s,
             hint=rolling.hint if motion.tips else HINTS["not_tracked"],
         )
+
+    def add_tip(self, x_px: float, y_px: float) -> None:
+        """Follow what the user points at, px of the full picture."""
+        self._tracker.add_tip(x_px, y_px)
 
     def summary(
         self, info: VideoInfo | None = None, *, blocked: TremorStatus | None = None

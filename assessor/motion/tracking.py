@@ -95,6 +95,10 @@ class Tracker:
         self._looked_s = -math.inf
         self._segments = 0
 
+    def add_tip(self, x_px: float, y_px: float) -> None:
+        """A tip that the user points at now, px of the full picture."""
+        self._clicks.append(np.array([x_px, y_px]))
+
     def step(
         self, frame: Frame, roi: tuple[int, int] = (0, 0), full_size: tuple[int, int] | None = None
     ) -> FrameMotion:
