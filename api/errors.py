@@ -6,6 +6,7 @@ the assessor's own errors are decided here and nowhere else.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from typing import Any, NoReturn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -31,10 +34,6 @@ STATUS_OF_CODE: dict[str, int] = {
     "out_of_memory": 413,
     "format_unsupported": 415,
     "not_an_image": 415,
-    "blob_damaged": 500,
-    "blob_missing": 500,
-    "storage_away": 503,
-    "disk_full": 507,
 }
 
 # What the service itself can say, with its status. docs/service.md explains each.
@@ -60,16 +59,22 @@ SERVICE_CODES: dict[str, int] = {
     "unknown_field": 422,
     "repeated_field": 422,
     "bad_number": 422,
+    "bad_field": 422,
+    "email_needed": 422,
     "not_a_teacher": 422,
     "rubric_elsewhere": 422,
     "weak_password": 422,
     "too_many_tries": 429,
     "internal_error": 500,
+    "blob_damaged": 500,
+    "blob_missing": 500,
     "grading_died": 500,
     "grading_out_of_memory": 500,
     "busy": 503,
     "database_away": 503,
+    "storage_away": 503,
     "grading_timeout": 504,
+    "disk_full": 507,
 }
 
 
@@ -176,8 +181,58 @@ async def _unforeseen(request: Request, exc: Exception) -> Response:
     return internal_error().response()
 
 
+async def _database(request: Request, exc: Exception) -> Response:
+    """What a database says when it cannot: full, away, or that somebody else was faster."""
+    if isinstance(exc, IntegrityError):
+        return ServiceError(
+            "conflict", "Somebody else changed this at the same moment", "Load it again and try once more."
+        ).response()
+    if _is_disk_full(exc):
+        return disk_full().response()
+    if isinstance(exc, (OperationalError, InterfaceError, PoolTimeout)):
+        log.warning("the database does not answer: %s", type(exc).__name__)
+        return database_away().response()
+    raise exc
+
+
+async def _system(request: Request, exc: Exception) -> Response:
+    if _is_disk_full(exc):
+        return disk_full().response()
+    raise exc
+
+
+def _is_disk_full(exc: Exception) -> bool:
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(cause, OSError):
+        return cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    # SQLite's own word, or what it says where not even its journal can grow; PostgreSQL's SQLSTATE.
+    sqlite = getattr(cause, "sqlite_errorname", "")
+    return sqlite in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE") or (
+        getattr(cause, "sqlstate", "") == "53100"
+    )
+
+
+def database_away() -> ServiceError:
+    return ServiceError(
+        "database_away",
+        "The database does not answer right now",
+        "Nothing was lost. Try again in a minute; if it stays, tell whoever runs the service.",
+        headers={"retry-after": "5"},
+    )
+
+
+def disk_full() -> ServiceError:
+    return ServiceError(
+        "disk_full",
+        "The disk of the service is full; nothing was kept",
+        "Tell whoever runs it. What was handed in before is safe; try again when there is space.",
+    )
+
+
 def install(app: FastAPI) -> None:
     """Every exception that leaves a route becomes a problem document."""
+    app.add_exception_handler(SQLAlchemyError, _database)
+    app.add_exception_handler(OSError, _system)
     app.add_exception_handler(ServiceError, _problem)
     app.add_exception_handler(AssessorError, _assessor)
     app.add_exception_handler(ClientDisconnect, _gone)

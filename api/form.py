@@ -31,10 +31,11 @@ class Upload:
     photo: bytes
     name: str
     options: GradeOptions
+    extra: dict[str, str]
 
 
-async def read_upload(request: Request) -> Upload:
-    """The upload of a multipart request.
+async def read_upload(request: Request, extra: tuple[str, ...] = ()) -> Upload:
+    """The upload of a multipart request; `extra` fields come back as they are.
 
     ServiceError not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; the
     assessor's OptionError or RubricError where a value makes no sense; those of the limits meanwhile.
@@ -48,7 +49,7 @@ async def read_upload(request: Request) -> Upload:
     try:
         # One file and each option once; one field more, so that an unknown one gets its own message.
         form = await request.form(
-            max_files=1, max_fields=len(OPTION_FIELDS) + 1, max_part_size=MAX_FIELD_BYTES
+            max_files=1, max_fields=len(OPTION_FIELDS) + len(extra) + 1, max_part_size=MAX_FIELD_BYTES
         )
     except HTTPException as exc:
         raise ServiceError(
@@ -57,22 +58,22 @@ async def read_upload(request: Request) -> Upload:
             "Send one photo as `file`, and each option at most once.",
         ) from exc
     try:
-        return await _upload(form.multi_items())
+        return await _upload(form.multi_items(), extra)
     finally:
         await form.close()
 
 
-async def _upload(items: list[tuple[str, UploadFile | str]]) -> Upload:
+async def _upload(items: list[tuple[str, UploadFile | str]], extra: tuple[str, ...]) -> Upload:
     file: UploadFile | None = None
     values: dict[str, str] = {}
     for name, value in items:
         if name == "file" and isinstance(value, UploadFile):
             file = value
-        elif name not in OPTION_FIELDS or not isinstance(value, str):
+        elif name not in (*OPTION_FIELDS, *extra) or not isinstance(value, str):
             raise ServiceError(
                 "unknown_field" if name != "file" else "no_file",
                 f"There is no field {name[:40]!r} of that kind",
-                "Fields are: file (the photo), " + ", ".join(OPTION_FIELDS) + ".",
+                "Fields are: file (the photo), " + ", ".join((*OPTION_FIELDS, *extra)) + ".",
             )
         elif name in values:
             raise ServiceError("repeated_field", f"The field {name} is there twice", "Send each option once.")
@@ -82,9 +83,14 @@ async def _upload(items: list[tuple[str, UploadFile | str]]) -> Upload:
         raise ServiceError(
             "no_file", "There is no whole photo in the form", "Send the photo as the field `file`."
         )
-    options = parse_options(values)
+    options = parse_options({name: text for name, text in values.items() if name not in extra})
     name = (file.filename or "photo").replace("\\", "/").rsplit("/", 1)[-1]
-    return Upload(await file.read(), name[-NAME_LENGTH:] or "photo", options)
+    return Upload(
+        await file.read(),
+        name[-NAME_LENGTH:] or "photo",
+        options,
+        {k: v for k, v in values.items() if k in extra},
+    )
 
 
 def parse_options(values: dict[str, str]) -> GradeOptions:
@@ -119,7 +125,7 @@ def _number(name: str, text: str) -> float:
         ) from None
 
 
-def openapi_body() -> dict[str, Any]:
+def openapi_body(extra: dict[str, Any] | None = None) -> dict[str, Any]:
     """The request body for OpenAPI, which FastAPI cannot see when the form is read by hand."""
     text = {"type": "string", "maxLength": MAX_FIELD_BYTES}
     properties: dict[str, Any] = {
@@ -134,6 +140,7 @@ def openapi_body() -> dict[str, Any]:
         "points": {**text, "description": "x,y,x,y,mm: two pixels of the upright photo and their distance"},
     }
     assert set(properties) == {"file", *OPTION_FIELDS}
+    properties |= extra or {}
     schema = {
         "type": "object",
         "properties": properties,

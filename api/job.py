@@ -25,12 +25,16 @@ PNG_COMPRESSION = 1
 
 @dataclass(frozen=True, slots=True)
 class GradeRequest:
-    """A photo's bytes, the name to report, the options, and the picture wanted beside the result."""
+    """A photo's bytes, the name to report, the options, and the picture wanted beside the result.
+
+    `rubric_toml`: the text of a course's own rubric, where it is to be judged by that.
+    """
 
     photo: bytes
     name: str
     options: GradeOptions
     picture: Picture = "none"
+    rubric_toml: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,11 @@ def grade(request: GradeRequest) -> GradeReply:
     from assessor.photo.grade import assess
     from assessor.photo.intake import load_photo
     from assessor.report.overlay import draw_overlay, overlay_zoom
+    from assessor.rubric.load import parse_rubric
 
     photo = load_photo(request.photo, name=request.name)
-    assessment = assess(photo, request.options)
+    rubric = parse_rubric(request.rubric_toml, "of the course") if request.rubric_toml else None
+    assessment = assess(photo, request.options, rubric)
     if assessment.error is not None:
         raise AssessorError(assessment.error.code, assessment.error.text, assessment.error.hint)
     document = json.dumps(assessment.to_json(), allow_nan=False, ensure_ascii=False).encode()

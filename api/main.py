@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from api import errors, job
+from api import classroom, errors, job
 from api.headers import SecurityHeaders
 from api.hosts import LocalHostsOnly
 from api.limits import UploadGuard
 from api.live.child import Open, open_session
 from api.live.desk import LiveDesk
-from api.routes import health, live, pages, photos
+from api.routes import health, live, live_page, pages, photos
 from api.settings import Settings, default_settings
 from api.workers import Job, WorkerPool
 from assessor import __version__
@@ -50,7 +50,8 @@ def create_app(
             live_session, seats=settings.live_sessions, memory_bytes=settings.live_memory_bytes
         )
         try:
-            yield
+            async with classroom.opened(app, settings, single_user=single_user):
+                yield
         finally:
             app.state.live.close()
             pool.close()
@@ -70,6 +71,8 @@ def create_app(
     app.include_router(photos.router, prefix=API)
     app.include_router(live.router, prefix=API)
     app.include_router(pages.router)
+    app.include_router(live_page.router)
+    classroom.install(app, settings, prefix=API)
     app.mount("/static", StaticFiles(packages=[("api", "web/static")]), name="static")
     app.mount("/vendor", StaticFiles(packages=[("api", "web/vendor")]), name="vendor")
     app.add_middleware(

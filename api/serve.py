@@ -11,6 +11,7 @@ import uvicorn
 from pydantic import ValidationError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.classroom import first_admin_link
 from api.live.wire import MAX_MESSAGE_BYTES
 from api.main import create_app
 from api.settings import Settings, default_settings
@@ -26,7 +27,8 @@ HEADER_TIMEOUT_S = 15.0
 def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) -> None:
     """Run until interrupted; prints the address to open.
 
-    OptionError not_local (single user, but a host that others reach), port_taken or bad_setting.
+    OptionError not_local (single user, but a host that others reach), port_taken or bad_setting; those of
+    `api.classroom.open_store`.
     """
     settings = _settings()
     if single_user and not _is_loopback(host):
@@ -36,9 +38,14 @@ def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) 
             "Leave --host away, or give --host 127.0.0.1.",
         )
     listener = _listen(host, port)
+    where = address(host, listener.getsockname()[1])
+    link = None if single_user else first_admin_link(settings, where)
     app = create_app(settings, single_user=single_user)
     server = uvicorn.Server(server_config(app, settings))
-    print(f"Open {address(host, listener.getsockname()[1])} (Ctrl-C stops)", flush=True)
+    print(f"Open {where} (Ctrl-C stops)", flush=True)
+    if link is not None:
+        print(f"First admin: set a password at {link} (once; each start prints a new one until it is used).")
+        print("Only you on this machine? `assessor serve --single-user` needs no accounts.", flush=True)
     # uvicorn hands the interrupt on once everything has stopped; here it is how one stops the service.
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from pathlib import Path
 
-from pydantic import Field
+from platformdirs import user_data_dir
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -41,6 +43,31 @@ class Settings(BaseSettings):
     )
     worker_memory_mb: int = Field(
         default=4096, ge=512, description="address space of one grading process, in MiB"
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(user_data_dir("suture-assessor", appauthor=False)),
+        description="where the embedded database and the photos are",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="a PostgreSQL or SQLite database instead of the one in the data folder"
+    )
+    store_url: SecretStr | None = Field(
+        default=None, description="an object store for photos, such as s3://bucket/prefix"
+    )
+    public_url: str | None = Field(
+        default=None, pattern=r"^https?://[^/]+$", description="where people reach the service"
+    )
+    open_grading: bool = Field(
+        default=True, description="whether visitors may have a photo graded that is not kept"
+    )
+    oidc_issuer: str | None = Field(
+        default=None, pattern=r"^https?://", description="the school's sign-in service (OpenID Connect)"
+    )
+    oidc_client_id: str | None = Field(default=None, description="what it knows this service as")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="the secret it gave")
+    retention_days: int | None = Field(
+        default=None, ge=1, description="submissions older than this are deleted; unset: kept"
     )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +22,19 @@ from api.workers import Job
 
 @contextlib.contextmanager
 def running(
-    grade: Job = double, *, live_session: Open = open_session, single_user: bool = False, **settings: float
+    grade: Job = double, *, live_session: Open = open_session, single_user: bool = False, **settings: object
 ) -> Iterator[httpx.Client]:
-    """A client of a server that runs `grade` and `live_session`; its base_url has the port."""
-    chosen = Settings(**{"workers": 1, "max_upload_mb": 1, **settings})  # type: ignore[arg-type]
+    """A client of a server that runs `grade` and `live_session`, on a new database of its own where
+    `data_dir` names none; its base_url has the port."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        given = {"workers": 1, "max_upload_mb": 1, "data_dir": data_dir, **settings}
+        chosen = Settings(**given)  # type: ignore[arg-type]
+        with _serving(chosen, grade, live_session, single_user) as client:
+            yield client
+
+
+@contextlib.contextmanager
+def _serving(chosen: Settings, grade: Job, live_session: Open, single_user: bool) -> Iterator[httpx.Client]:
     app = create_app(chosen, single_user=single_user, grade=grade, live_session=live_session)
     config = server_config(app, chosen)
     config.port = 0

@@ -42,7 +42,7 @@ def problem(answer: httpx.Response) -> dict[str, object]:
 
 def test_health(client: httpx.Client) -> None:
     answer = client.get("/api/v1/health")
-    assert answer.json() == {"status": "ok", "version": __version__, "queue_depth": 0}
+    assert answer.json() == {"status": "ok", "version": __version__, "queue_depth": 0, "live_sessions": 0}
 
 
 def test_a_photo_comes_back_as_the_contracts_json(client: httpx.Client) -> None:
@@ -183,8 +183,9 @@ def test_openapi_names_every_answer_and_field(client: httpx.Client) -> None:
     document = client.get("/api/v1/openapi.json").json()
     operation = document["paths"][PHOTOS]["post"]
     statuses = {status for status in {*SERVICE_CODES.values(), *STATUS_OF_CODE.values()} if status >= 400}
-    # Not answers of this route: wrong address (404), wrong method (405), wrong host (421).
-    assert {int(s) for s in operation["responses"]} == {200, *statuses} - {404, 405, 421}
+    # Not answers of this route: wrong address (404), wrong method (405), wrong host (421), and the class
+    # room's conflicts (409), used links (410) and guessed passwords (429).
+    assert {int(s) for s in operation["responses"]} == {200, *statuses} - {404, 405, 409, 410, 421, 429}
     for status, answer in operation["responses"].items():
         if status != "200":
             assert list(answer["content"]) == [MEDIA_TYPE]

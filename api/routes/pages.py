@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from api.routes.photos import JSON, grade
+from api.security import OpenGrading
 from assessor import __version__
 from assessor.results import TECHNIQUES
 from assessor.rubric import load_rubric, rubric_names
@@ -41,7 +42,7 @@ async def page(request: Request) -> HTMLResponse:
     return HTMLResponse(html)
 
 
-@router.post("/grade")
+@router.post("/grade", dependencies=[OpenGrading])
 async def grade_for_page(request: Request) -> Response:
     reply = await grade(request, "screen")
     picture = b"data:image/jpeg;base64," + base64.b64encode(reply.picture)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from api.errors import documented
 from api.form import openapi_body, read_upload
 from api.job import GradeReply, GradeRequest, Picture
+from api.security import OpenGrading
 from api.workers import WorkerPool
 from assessor.results import PhotoAssessment
 
@@ -22,11 +23,17 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": f"The assessment, or with `Accept: {PNG}` the photo with every stitch drawn on it",
         "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
     },
-    **documented(400, 408, 413, 415, 422, 500, 503, 504),
+    **documented(400, 401, 403, 408, 413, 415, 422, 500, 503, 504, 507),
 }
 
 
-@router.post("/photos", responses=ANSWERS, openapi_extra=openapi_body(), response_class=Response)
+@router.post(
+    "/photos",
+    responses=ANSWERS,
+    openapi_extra=openapi_body(),
+    response_class=Response,
+    dependencies=[OpenGrading],
+)
 async def grade_photo(request: Request) -> Response:
     """Grade one photo of a finished pad. Nothing of it is kept."""
     png = prefers_png(request.headers.get("accept", ""))

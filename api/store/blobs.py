@@ -22,17 +22,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from api.errors import ServiceError, disk_full
 from api.store.insert import insert_locked, insert_new
 from api.store.models import Blob, Result, Submission, utc_now
-from assessor.errors import AssessorError, OptionError
+from assessor.errors import OptionError
 
 FOLDER = "blobs"
 # An object younger than this without a row may belong to an upload that has not committed yet.
 STRAY_AGE = timedelta(hours=1)
-
-
-class StorageError(AssessorError):
-    """The object store did not do what it was asked: blob_missing, blob_damaged, storage_away, disk_full."""
 
 
 class Blobs:
@@ -53,14 +50,14 @@ class Blobs:
         return sha256
 
     def get(self, sha256: str) -> bytes:
-        """The bytes; StorageError blob_missing, blob_damaged, storage_away."""
+        """The bytes; ServiceError blob_missing, blob_damaged, storage_away."""
         with _storage_errors():
             data = bytes(obstore.get(self._store, _key(sha256)).bytes())
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StorageError(
+            raise ServiceError(
                 "blob_damaged",
-                "A stored photo is not what it was when it came in.",
-                "Restore it from a backup: `assessor doctor` lists what is damaged.",
+                "A stored photo is not what it was when it came in",
+                "Whoever runs the service can restore it from a backup; see `assessor doctor`.",
             )
         return data
 
@@ -92,7 +89,7 @@ class Blobs:
         return dropped
 
     def check(self) -> None:
-        """Write, read and delete a small object; StorageError where the store does not take part."""
+        """Write, read and delete a small object; ServiceError where the store does not take part."""
         probe = f"{FOLDER}/probe-{os.getpid()}"
         with _storage_errors():
             obstore.put(self._store, probe, b"probe")
@@ -154,32 +151,21 @@ def _key(sha256: str) -> str:
 
 @contextmanager
 def _storage_errors() -> Iterator[None]:
-    """obstore's errors as StorageError; a full disk as its own."""
+    """obstore's errors as ServiceErrors: blob_missing, disk_full, storage_away."""
     try:
         yield
     except (FileNotFoundError, NotFoundError) as exc:
-        raise StorageError(
-            "blob_missing", "A stored photo is not there.", "Restore it from a backup."
+        raise ServiceError(
+            "blob_missing",
+            "A stored photo is not there",
+            "Whoever runs the service can restore it from a backup.",
         ) from exc
     except (BaseError, OSError) as exc:
-        if is_disk_full(exc):
+        if getattr(exc, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "(os error 28)" in str(exc):
             raise disk_full() from exc
-        raise StorageError(
-            "storage_away", "Photos cannot be stored or read right now.", "Try again in a minute."
+        raise ServiceError(
+            "storage_away",
+            "Photos cannot be stored or read right now",
+            "Nothing was lost. Try again in a minute; if it stays, tell whoever runs the service.",
+            headers={"retry-after": "5"},
         ) from exc
-
-
-def is_disk_full(exc: BaseException) -> bool:
-    """Whether an error of a store or of the system says that no space is left."""
-    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    text = str(exc)
-    return "No space left on device" in text or "Disk quota exceeded" in text
-
-
-def disk_full() -> StorageError:
-    return StorageError(
-        "disk_full",
-        "The disk of the service is full; nothing was kept",
-        "Tell whoever runs it. What was handed in before is safe; try again when there is space.",
-    )

@@ -67,7 +67,7 @@ def members(session: Session, course_id: int, part: Slice) -> Page[tuple[Person,
     rows = select(Membership.person_id, Membership.role).where(
         Membership.course_id == course_id, Membership.person_id.in_([p.id for p in page.items])
     )
-    roles = dict(session.execute(rows).tuples().all())
+    roles = dict(session.execute(rows).all())
     return Page([(p, roles[p.id]) for p in page.items], page.total)
 
 

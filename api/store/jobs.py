@@ -86,7 +86,7 @@ def batches(session: Session, caller: Caller, part: Slice, assignment_id: int | 
 def progress(session: Session, batch_id: int) -> dict[JobState, int]:
     """How many jobs of a batch are in each state."""
     query = select(Job.state, func.count()).where(Job.batch_id == batch_id).group_by(Job.state)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def jobs(session: Session, batch_id: int, part: Slice) -> Page[Job]:
@@ -128,7 +128,7 @@ def claim(
         .returning(Job.id, Job.batch_id, Job.submission_id)
         .execution_options(synchronize_session=False)
     )
-    return sorted((Claim(*row, owner) for row in taken.tuples()), key=lambda c: c.job_id)
+    return sorted((Claim(*row, owner) for row in taken), key=lambda c: c.job_id)
 
 
 def renew(session: Session, claims: Sequence[Claim], lease: timedelta) -> set[int]:

@@ -96,7 +96,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Row]:
     """The submissions of these ids, in their order."""
     found = session.execute(
         select(Submission, Result).outerjoin(Result, _counting()).where(Submission.id.in_(ids))
-    ).tuples()
+    )
     by_id = {s.id: (s, r) for s, r in found}
     overrides = {
         mark.submission_id: mark  # the last one of each stays
@@ -322,7 +322,7 @@ def class_summary(session: Session, assignment_id: int) -> ClassSummary:
         },
         shares=[share for share in session.scalars(scored) if share is not None],
         metrics=metrics,
-        hints=dict(session.execute(hints.group_by(ResultHint.code)).tuples().all()),
+        hints=dict(session.execute(hints.group_by(ResultHint.code)).all()),
         refusals=dict(Counter(code for code in refusals if code)),
     )
 

@@ -24,7 +24,7 @@ from assessor.results import (
     Wound,
     WoundFinding,
 )
-from assessor.rubric import choose_rubric, hints, judge, load_rubric
+from assessor.rubric import Rubric, choose_rubric, hints, judge, load_rubric
 
 __all__ = ["GradeOptions", "assess", "grade_photo", "refusal"]
 
@@ -44,8 +44,12 @@ def grade_photo(
     return assess(load_photo(source, name=name), options)
 
 
-def assess(photo: Photo, options: GradeOptions | None = None) -> PhotoAssessment:
+def assess(
+    photo: Photo, options: GradeOptions | None = None, rubric: Rubric | None = None
+) -> PhotoAssessment:
     """Wounds, stitches, metrics, score and hints of an upright photo.
+
+    `rubric`: one already loaded; it comes before what the options name.
 
     A photo without a wound gives no wounds and the warning `no_wound`. QualityError where every
     number would be a lie, ScaleError where a scale was asked for that the photo does not give,
@@ -55,7 +59,7 @@ def assess(photo: Photo, options: GradeOptions | None = None) -> PhotoAssessment
     findings = find_wounds(photo.bgr)
     scale, scale_notices = find_scale(photo.bgr, findings, options.scale_options())
     quality_notices = check(photo.bgr, findings, scale, options.suture_size)
-    graded = [_grade_wound(finding, scale, options) for finding in findings]
+    graded = [_grade_wound(finding, scale, options, rubric) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]
     notices = [*photo.notices, *quality_notices, *scale_notices, *wound_notices]
     if not findings and all(notice.code != NO_WOUND.code for notice in notices):
@@ -81,15 +85,16 @@ def refusal(error: AssessorError, image: ImageInfo) -> PhotoAssessment:
 
 
 def _grade_wound(
-    finding: WoundFinding, scale: Scale | None, options: GradeOptions
+    finding: WoundFinding, scale: Scale | None, options: GradeOptions, rubric: Rubric | None
 ) -> tuple[Wound, tuple[Notice, ...]]:
     technique, notices = recognise(finding, options.technique)
     stitches, measured = measure(finding, scale, technique.name)
-    rubric = (
-        load_rubric(options.rubric)
-        if options.rubric
-        else choose_rubric(technique.name, options.kit, options.suture_size)
-    )
+    if rubric is None:
+        rubric = (
+            load_rubric(options.rubric)
+            if options.rubric
+            else choose_rubric(technique.name, options.kit, options.suture_size)
+        )
     metrics, score = judge(measured, rubric)
     incision = (
         Incision(finding.incision_px, finding.incision_confidence)

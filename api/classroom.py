@@ -1,0 +1,88 @@
+"""The class room's part of the service: its database, its store of photos, its routes and its guards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
+
+from api.routes import accounts, courses, people, rubrics, submissions
+from api.security import SameSiteOnly
+from api.settings import Settings
+from api.store import migrate
+from api.store.blobs import Blobs, open_blobs
+from api.store.engine import Database, database_url
+from api.store.people import first_admin, local_person, make_link
+from api.store.scope import Caller
+from assessor.errors import OptionError
+
+log = logging.getLogger("assessor.api")
+ROUTERS = (accounts.router, people.router, courses.router, rubrics.router, submissions.router)
+
+
+def install(app: FastAPI, settings: Settings, *, prefix: str) -> None:
+    """Add the routes and the guard against other sites' pages."""
+    app.state.local = None
+    for router in ROUTERS:
+        app.include_router(router, prefix=prefix)
+    app.add_middleware(SameSiteOnly, public_url=settings.public_url)
+
+
+def open_store(settings: Settings) -> tuple[Database, Blobs]:
+    """The database, with its tables brought up to date, and the photos.
+
+    OptionError data_dir, bad_database_url, bad_store_url, database_unreachable, database_newer.
+    """
+    secret = settings.database_url
+    url = database_url(secret.get_secret_value() if secret else None, settings.data_dir)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OptionError(
+            "data_dir",
+            f"The data folder cannot be made: {exc.strerror}.",
+            "Set ASSESSOR_DATA_DIR to a folder that may be written.",
+        ) from exc
+    store = settings.store_url
+    blobs = open_blobs(store.get_secret_value() if store else None, settings.data_dir)
+    database = Database(url)
+    try:
+        migrate.upgrade(database)
+    except OperationalError as exc:
+        database.dispose()
+        raise OptionError(
+            "database_unreachable",
+            "The database does not answer.",
+            "Check ASSESSOR_DATABASE_URL and that the database runs; for the embedded one, "
+            "that ASSESSOR_DATA_DIR may be written and has space.",
+        ) from exc
+    return database, blobs
+
+
+@asynccontextmanager
+async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> AsyncIterator[None]:
+    """The class room is open: `app.state` has `database`, `blobs` and, in single-user mode, `local`."""
+    database, blobs = open_store(settings)
+    app.state.database, app.state.blobs = database, blobs
+    if single_user:
+        with database.writing() as session:
+            me = local_person(session)
+            app.state.local = Caller(me.id, me.role)
+    try:
+        yield
+    finally:
+        database.dispose()
+
+
+def first_admin_link(settings: Settings, address: str) -> str | None:
+    """The one-time link with which the first admin comes in; None where there is one already."""
+    database, _ = open_store(settings)
+    try:
+        with database.writing() as session:
+            admin = first_admin(session)
+            return None if admin is None else f"{address}welcome#{make_link(session, admin)}"
+    finally:
+        database.dispose()

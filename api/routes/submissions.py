@@ -1,0 +1,362 @@
+"""What is handed in: kept with its grade, listed, marked, deleted; and how a trainee gets on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field, model_validator
+
+from api.errors import ServiceError, documented, not_there
+from api.form import Upload, openapi_body, read_upload
+from api.job import GradeReply, GradeRequest
+from api.progress import change
+from api.schema import Id, Listed, LongText, QueryId, Strict, Word, part
+from api.security import Reading, SignedIn, Writing, database
+from api.store import courses, submissions
+from api.store.courses import not_allowed
+from api.store.erase import erase_submission
+from api.store.jobs import rubric_key
+from api.store.models import Assignment, Hand, Mark, Result, Rubric
+from api.store.page import Slice
+from api.store.scope import Caller
+from api.store.submissions import Filter, Order, Row, State
+from api.workers import WorkerPool
+from assessor.options import GradeOptions
+from assessor.results import PhotoAssessment
+
+router = APIRouter(tags=["submissions"], responses=documented(400, 401, 403, 404, 408, 413, 503, 507))
+EXTRA_FIELDS = ("assignment", "hand")
+SCALE_FIELDS = ("mm_per_px", "grid_mm", "ruler_mm", "points")
+JPEG = "image/jpeg"
+
+
+class ResultOut(BaseModel):
+    id: int
+    software: str
+    rubric: str = Field(description='"auto", "builtin:NAME" or "sha256:HASH" of a course\'s rubric')
+    corrected: bool
+    error_code: str | None
+    technique: str | None
+    stitches: int | None
+    points: float | None
+    points_of: float | None
+    coverage: float | None
+    created_at: datetime
+
+
+class MarkOut(BaseModel):
+    id: int
+    marker_id: int | None
+    points: float
+    points_of: float
+    reason: str
+    overrides: bool
+    created_at: datetime
+
+
+class SubmissionOut(BaseModel):
+    id: int
+    state: State
+    person_id: int | None
+    assignment_id: int | None
+    file: str
+    technique: str | None
+    suture_size: str | None
+    kit: str | None
+    hand: Hand | None
+    created_at: datetime
+    result: ResultOut | None
+    override: MarkOut | None
+
+
+class HandedIn(BaseModel):
+    submission: SubmissionOut
+    assessment: PhotoAssessment
+
+
+class NewMark(Strict):
+    points: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    points_of: float = Field(gt=0, le=10_000, allow_inf_nan=False)
+    reason: LongText = Field(min_length=3)
+    overrides: bool = Field(description="replaces the assessor's points; else a second marker's opinion")
+
+    @model_validator(mode="after")
+    def _within(self) -> NewMark:
+        if self.points > self.points_of:
+            raise ValueError("more points than there are")
+        return self
+
+
+class SeriesPoint(BaseModel):
+    submission_id: int
+    created_at: datetime
+    suture_size: str | None
+    value: float
+    sd: float | None
+
+
+class Series(BaseModel):
+    """One metric of one technique and hand, the oldest first."""
+
+    technique: str
+    hand: Hand | None
+    metric: str
+    points: list[SeriesPoint]
+    difference: float | None = Field(description="mean of the last (up to 3) less that of the first")
+    least: float | None = Field(description="a smaller difference could be the measurement's own wobble")
+    counts: bool | None = Field(description="whether it is a real change; null: cannot be told")
+
+
+def _result(row: Result) -> ResultOut:
+    plain = {n: getattr(row, n) for n in ResultOut.model_fields if n not in ("rubric", "corrected")}
+    return ResultOut(rubric=row.rubric_key, corrected=row.correction_key != "", **plain)
+
+
+def _mark(row: Mark) -> MarkOut:
+    return MarkOut(**{name: getattr(row, name) for name in MarkOut.model_fields})
+
+
+def submission_out(row: Row) -> SubmissionOut:
+    s = row.submission
+    return SubmissionOut(
+        id=s.id,
+        state=row.state,
+        person_id=s.person_id,
+        assignment_id=s.assignment_id,
+        file=s.file_name,
+        technique=s.technique,
+        suture_size=s.suture_size,
+        kit=s.kit,
+        hand=s.hand,
+        created_at=s.created_at,
+        result=_result(row.result) if row.result else None,
+        override=_mark(row.override) if row.override else None,
+    )
+
+
+@router.post(
+    "/submissions",
+    status_code=201,
+    response_model=HandedIn,
+    responses=documented(415, 422, 500, 504),
+    openapi_extra=openapi_body(
+        {
+            "assignment": {"type": "integer", "minimum": 1, "description": "left away: sewn at home"},
+            "hand": {"type": "string", "enum": list(get_args(Hand))},
+        }
+    ),
+)
+async def hand_in(request: Request, caller: SignedIn) -> Response:
+    """Grade a photo and keep it. A photo that cannot be graded is refused and not kept."""
+    upload = await read_upload(request, EXTRA_FIELDS)
+    hand = upload.extra.get("hand")
+    if hand is not None and hand not in get_args(Hand):
+        raise ServiceError("bad_field", f"There is no hand {hand[:40]!r}", "dominant or non_dominant.")
+    assignment, rubric = await run_in_threadpool(_asked, request, caller, upload)
+    options = _declared(upload.options, assignment)
+    pool: WorkerPool = request.app.state.pool
+    reply = await pool.run(
+        GradeRequest(upload.photo, upload.name, options, "screen", rubric.text_toml if rubric else None)
+    )
+    row = await run_in_threadpool(_keep, request, caller, upload, options, assignment, reply)
+    body = b'{"submission": ' + submission_out(row).model_dump_json().encode()
+    return Response(body + b', "assessment": ' + reply.document + b"}", 201, media_type="application/json")
+
+
+def _asked(request: Request, caller: Caller, upload: Upload) -> tuple[Assignment | None, Rubric | None]:
+    """The assignment that a form names, and its rubric where that is the course's own."""
+    text = upload.extra.get("assignment")
+    if text is None:
+        return None, None
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise ServiceError(
+            "bad_field", "assignment must be its number", "Leave it away for practice at home."
+        )
+    with database(request).reading() as session:
+        found = courses.assignment(session, caller, int(text))
+        rubric = courses.rubric(session, caller, found.rubric_id) if found.rubric_id else None
+    return found, rubric
+
+
+def _declared(options: GradeOptions, assignment: Assignment | None) -> GradeOptions:
+    """What the assignment says comes before what the trainee says."""
+    if assignment is None:
+        return options
+    return GradeOptions(
+        technique=assignment.technique or options.technique,
+        rubric=assignment.builtin_rubric,
+        suture_size=assignment.suture_size or options.suture_size,
+        kit=assignment.kit or options.kit,
+        mm_per_px=options.mm_per_px,
+        grid_mm=options.grid_mm,
+        ruler_mm=options.ruler_mm,
+        points=options.points,
+    )
+
+
+def _keep(
+    request: Request,
+    caller: Caller,
+    upload: Upload,
+    options: GradeOptions,
+    assignment: Assignment | None,
+    reply: GradeReply,
+) -> Row:
+    blobs = request.app.state.blobs
+    scale = {name: v for name in SCALE_FIELDS if (v := getattr(options, name)) is not None}
+    key = f"builtin:{options.rubric}" if options.rubric else "auto"
+    with database(request).writing() as session:
+        new = submissions.add_submission(
+            session,
+            {
+                "person_id": caller.person_id,
+                "assignment_id": assignment.id if assignment else None,
+                "blob_sha256": blobs.add(session, upload.photo, "application/octet-stream"),
+                "file_name": upload.name,
+                "technique": options.technique,
+                "suture_size": options.suture_size,
+                "kit": options.kit,
+                "hand": upload.extra.get("hand"),
+                "scale": scale or None,
+            },
+        )
+        submissions.record_result(
+            session,
+            new.id,
+            reply.document.decode(),
+            rubric_key=rubric_key(session, assignment) if assignment else key,
+            overlay_sha256=blobs.add(session, reply.picture, JPEG),
+        )
+        return submissions.rows(session, [new.id])[0]
+
+
+@router.get("/submissions")
+def list_submissions(
+    caller: SignedIn,
+    session: Reading,
+    page: Annotated[Slice, Depends(part)],
+    assignment: QueryId = None,
+    person: QueryId = None,
+    technique: Annotated[Word | None, Query()] = None,
+    state: State | None = None,
+    hint: Annotated[Word | None, Query()] = None,
+    order: Order = "newest",
+) -> Listed[SubmissionOut]:
+    """Those that the caller may see: a trainee their own, an instructor their courses'."""
+    wanted = Filter(assignment, person, technique, state, hint)
+    found = submissions.submissions(session, caller, wanted, page, order)
+    return Listed(items=[submission_out(row) for row in found.items], total=found.total)
+
+
+@router.get("/submissions/{submission_id}")
+def get_submission(caller: SignedIn, session: Reading, submission_id: Id) -> SubmissionOut:
+    return submission_out(_row(session, caller, submission_id))
+
+
+@router.get("/submissions/{submission_id}/assessment", response_model=PhotoAssessment)
+def get_assessment(caller: SignedIn, session: Reading, submission_id: Id) -> Response:
+    """The result that counts, as the assessor gave it."""
+    row = _row(session, caller, submission_id)
+    if row.result is None:
+        not_there("result yet")
+    return Response(submissions.document(session, row.result.id), media_type="application/json")
+
+
+@router.get("/submissions/{submission_id}/results")
+def list_results(caller: SignedIn, session: Reading, submission_id: Id) -> list[ResultOut]:
+    """All results there ever were, the oldest first."""
+    submissions.submission(session, caller, submission_id)
+    return [_result(row) for row in submissions.results(session, submission_id)]
+
+
+@router.get(
+    "/submissions/{submission_id}/overlay.jpg",
+    response_class=Response,
+    responses={200: {"content": {JPEG: {}}, "description": "the photo with every stitch drawn on it"}},
+)
+def get_overlay(request: Request, caller: SignedIn, session: Reading, submission_id: Id) -> Response:
+    row = _row(session, caller, submission_id)
+    if row.result is None or row.result.overlay_sha256 is None:
+        not_there("picture")
+    return Response(request.app.state.blobs.get(row.result.overlay_sha256), media_type=JPEG)
+
+
+@router.delete("/submissions/{submission_id}", status_code=204)
+def delete_submission(request: Request, caller: SignedIn, submission_id: Id) -> None:
+    """Practice at home is its owner's to delete; what was handed in, who teaches the course."""
+    with database(request).reading() as session:
+        found = submissions.submission(session, caller, submission_id)
+        if found.person_id != caller.person_id and not caller.teaches:
+            raise not_allowed()
+        if found.assignment_id is not None:
+            submissions.judged_submission(session, caller, submission_id)
+    erase_submission(database(request), request.app.state.blobs, submission_id)
+
+
+@router.get("/submissions/{submission_id}/marks")
+def list_marks(caller: SignedIn, session: Reading, submission_id: Id) -> list[MarkOut]:
+    """For who teaches the course all of them, for the trainee those that override."""
+    row = _row(session, caller, submission_id)
+    marks = submissions.marks(session, [submission_id])
+    own = row.submission.person_id == caller.person_id and not caller.teaches
+    return [_mark(mark) for mark in marks if mark.overrides or not own]
+
+
+@router.post("/submissions/{submission_id}/marks", status_code=201)
+def add_mark(caller: SignedIn, session: Writing, submission_id: Id, form: NewMark) -> MarkOut:
+    """An override with its reason, or a second marker's opinion; what was there before stays."""
+    submissions.judged_submission(session, caller, submission_id)
+    return _mark(submissions.add_mark(session, caller, submission_id, **form.model_dump()))
+
+
+@router.get("/progress")
+def progress(
+    caller: SignedIn,
+    session: Reading,
+    technique: Annotated[Word | None, Query()] = None,
+    metric: Annotated[list[Word], Query(max_length=20)] = [],  # noqa: B006
+) -> list[Series]:
+    """The caller's own history: a series for each technique, hand and metric."""
+    points = submissions.history(session, caller.person_id, technique, metric)
+    points.sort(key=_series_key)
+    return [_series(key, group) for key, group in groupby(points, _series_key)]
+
+
+def _row(session: Reading, caller: Caller, submission_id: int) -> Row:
+    submissions.submission(session, caller, submission_id)
+    return submissions.rows(session, [submission_id])[0]
+
+
+def _series_key(point: submissions.Point) -> tuple[str, str, str]:
+    return point.technique or "", point.hand or "", point.name
+
+
+def _series(key: tuple[str, str, str], group: Iterable[submissions.Point]) -> Series:
+    technique, hand, metric = key
+    points = [
+        SeriesPoint(
+            submission_id=p.submission_id,
+            created_at=p.created_at,
+            suture_size=p.suture_size,
+            value=p.value,
+            sd=p.sd,
+        )
+        for p in group
+        if p.value is not None
+    ]
+    found = change([p.value for p in points], [p.sd for p in points])
+    known: Any = hand or None
+    return Series(
+        technique=technique,
+        hand=known,
+        metric=metric,
+        points=points,
+        difference=found.difference if found else None,
+        least=found.least if found else None,
+        counts=found.counts if found else None,
+    )
