@@ -173,6 +173,15 @@ def test_little_light_is_dark_and_noisy() -> None:
     assert noise[1] > 1.2 * noise[0]
 
 
+def test_a_long_exposure_averages_the_tremor() -> None:
+    shaking = order(seconds=1, task="still", tremor=Tremor(2.0, 12.0, direction_rad=0.3))
+    truth, frames = frames_of(replace(shaking, camera=replace(SMALL, shutter_s=1 / 30, noise=0)))
+    seen = np.array([tape_centre(bgr) for bgr in frames])
+    tremor = truth.tips[0].tremor_px
+    moved, meant = seen - seen.mean(0), tremor - tremor.mean(0)
+    assert (moved * meant).sum() / (meant**2).sum() == pytest.approx(np.sinc(12 / 30), rel=0.02)
+
+
 def test_fast_motion_is_blurred_along_the_way() -> None:
     fast = order(seconds=0.5, task="still", tremor=Tremor(12.0, 5.0, direction_rad=0.0))
     quick = frames_of(replace(fast, camera=replace(SMALL, shutter_s=0.001, noise=0)))

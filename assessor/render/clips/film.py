@@ -56,14 +56,14 @@ def shoot(order: ClipOrder, file: str = "") -> Film:
         still = None if camera.shake_rms_px else ground.seen(np.zeros(2))
         for t, again in zip(clock.t_s, clock.duplicate, strict=True):
             if frame is None or not again:
-                moments = _moments(float(t), camera, actors)
+                moments, weights = _moments(float(t), camera, actors)
                 light = np.zeros((3, camera.height, camera.width), np.float32)
-                for moment, moved in zip(moments, shift(moments), strict=True):
+                for moment, weight, moved in zip(moments, weights, shift(moments), strict=True):
                     picture = ground.seen(moved) if still is None else still.copy()
                     for actor in actors:
                         actor.lay(picture, float(moment), moved)
-                    light += picture
-                frame = _sense(cv2.merge(list(light)) / np.float32(len(moments)), camera, grain, rng)
+                    light += picture * np.float32(weight)
+                frame = _sense(cv2.merge(list(light)), camera, grain, rng)
             yield frame
 
     tips = tuple(
@@ -87,11 +87,14 @@ def shoot(order: ClipOrder, file: str = "") -> Film:
     return Film(order, truth, frames())
 
 
-def _moments(t: float, camera: CameraOrder, actors: tuple[Actor, ...]) -> Points:
+def _moments(t: float, camera: CameraOrder, actors: tuple[Actor, ...]) -> tuple[Points, Points]:
+    """Moments of an exposure (n,) s and their weights: Gauss-Legendre, since two evenly spaced moments would
+    lose 4 % too little of a 12 Hz tremor under a shutter of 1/30 s."""
     ends = np.array([t - camera.shutter_s / 2, t + camera.shutter_s / 2])
     way = max((float(np.hypot(*np.diff(a.position(ends), axis=0)[0])) for a in actors), default=0.0)
     n = int(np.clip(np.ceil(way / _STEP_PX), *_MOMENTS))
-    return np.asarray(t + camera.shutter_s * ((np.arange(n) + 0.5) / n - 0.5))
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return t + camera.shutter_s / 2 * nodes, weights / 2
 
 
 def _sense(light: Array, camera: CameraOrder, grain: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
