@@ -20,17 +20,19 @@ from .tips.follow import DOUBT, Follower
 from .tips.shafts import Shaft, lies_on
 
 MOST_TIPS = 2
-MOST_CANDIDATES = 6
+MOST_CANDIDATES = 8
 LOOK_S = 0.5  # between looks at the whole picture while every tip is held
 HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
 HUNT_FOR_S = 2.0
 CHECK_S = 0.12  # between looks around a held tip
 # Shares of the diagonal: how far a shaft moves against the background to be taken for one in a hand.
 OWN_MOTION = 0.004
-SMALL_MOTION = 0.0005  # enough where it was watched for a second
-FLOOR_TIMES = 6.0  # and above what the background's own points seem to move
+SMALL_MOTION = 0.0005  # enough where it was watched for a while and all else is still
+WATCHED_S = 1.0
+FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
 SAME_TURN_RAD = math.radians(18)
 FRESH = 0.35
+WEAKER = 0.5  # a tip gives way to a shaft seen twice as well
 MISSES = 4  # looks in a row without a shaft, after which a doubtful tip is given up
 CANDIDATE_S = 2.5
 
@@ -77,6 +79,7 @@ class _Slot:
     axis_rad: float | None
     tip: Float
     checked_s: float = -math.inf
+    pictures: int = 0  # since it was lost
 
 
 class Tracker:
@@ -157,6 +160,7 @@ class Tracker:
                 self._floor = self._floor + step.left_px
                 self._floor_trail = [*self._floor_trail[-29:], self._floor]
         for slot in self._slots:
+            slot.pictures += 1
             if slot.follower is not None and not slot.follower.step(before, now, matrix, t_s):
                 self._lose(slot, t_s)
         self._candidates = [
@@ -171,12 +175,19 @@ class Tracker:
         return step is not None
 
     def _own_motion(self, follower: Follower, age_s: float, diagonal: float) -> bool:
-        moved = follower.range_px()
+        """Whether it moved against the background, as only what a hand holds does."""
         if follower.seen < 3 or follower.confidence < DOUBT:
             return False
-        return moved > OWN_MOTION * diagonal or (
-            age_s > 1 and moved > max(SMALL_MOTION * diagonal, FLOOR_TIMES * self._floor_range_px())
-        )
+        moved = follower.range_px()
+        if moved > OWN_MOTION * diagonal:
+            return True
+        # Held still it trembles. Shadows of what moves elsewhere make still things seem to tremble, too.
+        others = [s.follower for s in self._slots if s.follower is not None]
+        if age_s < WATCHED_S or any(f.range_px() > OWN_MOTION * diagonal for f in others):
+            return False
+        still = [f.range_px() for f, _ in self._candidates if f is not follower] or [0.0]
+        noise = max(self._floor_range_px(), float(np.median(still)))
+        return moved > max(SMALL_MOTION * diagonal, FLOOR_TIMES * noise)
 
     def _floor_range_px(self) -> float:
         return (
@@ -186,7 +197,7 @@ class Tracker:
     def _lose(self, slot: _Slot, t_s: float) -> None:
         assert slot.follower is not None
         slot.axis_rad, slot.tip = slot.follower.axis_rad, slot.follower.tip
-        slot.follower, slot.lost_s = None, t_s
+        slot.follower, slot.lost_s, slot.pictures = None, t_s, 0
 
     def _promote(self, follower: Follower) -> None:
         if any(s.follower is not None and _same(s.follower, follower) for s in self._slots):
@@ -200,7 +211,10 @@ class Tracker:
             slot = _Slot(None, 0, 0.0, follower.axis_rad, follower.tip)
             self._slots.append(slot)
         else:
-            return
+            weak = min(self._slots, key=lambda s: s.follower.support_px if s.follower else 0.0)
+            if weak.follower is None or weak.follower.support_px > WEAKER * follower.support_px:
+                return
+            slot = weak
         slot.follower, slot.segment = follower, self._segments
         self._segments += 1
 
@@ -219,11 +233,15 @@ class Tracker:
         if t_s - self._looked_s < every_s - 1e-3:
             return
         self._looked_s = t_s
-        shafts = self._finder.everywhere(grey, t_s, [f.body(math.hypot(*grey.shape), 1.4) for f in held])
+        diagonal = math.hypot(*grey.shape)
+        moving, every = self._finder.everywhere(grey, t_s, [f.body(diagonal, 1.4) for f in held])
+        for follower in held:
+            seen_px = max((s.support_px for s in moving if _overlap(s, follower)), default=0.0)
+            follower.support_px += 0.3 * (seen_px - follower.support_px)
         for slot in hunting:
-            self._regain(slot, shafts, t_s, math.hypot(*grey.shape))
+            self._regain(slot, moving, t_s, diagonal)
         known = [s.follower for s in self._slots if s.follower is not None] + [f for f, _ in self._candidates]
-        for shaft in shafts:
+        for shaft in moving + (every if not held else []):
             if len(self._candidates) >= MOST_CANDIDATES:
                 break
             if not any(_overlap(shaft, f) for f in known):
@@ -263,6 +281,7 @@ class Tracker:
                 best, least = turned, max(turn, way)
         if best is not None:
             slot.follower, slot.segment = Follower.on(best), self._segments
+            slot.follower.velocity = (slot.follower.tip - slot.tip) / max(1, slot.pictures)
             self._segments += 1
 
 
@@ -283,7 +302,7 @@ def _on(shaft: Shaft, follower: Follower) -> bool:
 
 def _overlap(shaft: Shaft, follower: Follower) -> bool:
     if math.dist(shaft.tip_px, follower.tip) < max(20.0, shaft.width_px):
-        return _turn(shaft.axis_rad, follower.axis_rad) < 2 * SAME_TURN_RAD
+        return bool(_turn(shaft.axis_rad, follower.axis_rad) < 2 * SAME_TURN_RAD)
     return lies_on((float(follower.tip[0]), float(follower.tip[1])), follower.axis_rad, shaft)
 
 

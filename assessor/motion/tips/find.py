@@ -15,8 +15,8 @@ from assessor.results import Point
 from .shafts import Float, Shaft, find_shafts, straight_edges
 
 LOOK_SIDE_PX = 640  # longest side of the picture that is searched
-SETTLES_S = 1.2  # after about this long an edge that stays counts as background
-SETTLED = 0.6
+MEMORY_S = 10.0  # over which it is remembered where edges are
+SETTLED = 0.6  # share of that time, or of the time since the start, after which an edge is background
 NEAR = 0.17  # of the diagonal: half the side of the square looked at around a known tip
 BAR_RANGE = 12  # grey levels: a bar beside or above the picture is even
 
@@ -40,9 +40,12 @@ class Finder:
         self._settled: Map = np.zeros(shape, np.float32)
         self._latest: Map | None = None
         self._last_s: float | None = None
+        self._watched_s = 0.0
 
-    def everywhere(self, grey: Grey, t_s: float, held: Sequence[NDArray[np.int32]]) -> list[Shaft]:
-        """Shafts in a uint8 (h, w) picture, in its pixels, best first, of edges not known to stay put.
+    def everywhere(
+        self, grey: Grey, t_s: float, held: Sequence[NDArray[np.int32]]
+    ) -> tuple[list[Shaft], list[Shaft]]:
+        """Shafts in a uint8 (h, w) picture, in its pixels, best first: of edges not known to stay put; of all.
 
         `held`: polygons (n, 2) around instruments; what is inside never becomes background.
         """
@@ -52,8 +55,14 @@ class Finder:
         young = _share(self._settled, edges) < SETTLED
         fresh = np.zeros(len(edges)) if self._latest is None else 1 - _share(self._latest, edges)
         self._remember(edges, t_s, held)
-        shafts = find_shafts(edges[young], self._size, self._diagonal)
-        return [self._in_full(self._freshened(s, edges, fresh)) for s in shafts]
+        moving, every = (
+            [
+                self._in_full(self._freshened(s, edges, fresh))
+                for s in find_shafts(some, self._size, self._diagonal)
+            ]
+            for some in (edges[young], edges)
+        )
+        return moving, every
 
     def near(self, grey: Grey, tip_px: Point) -> list[Shaft]:
         """Shafts in the square around `tip_px` of a uint8 (h, w) picture, in the picture's pixels."""
@@ -85,8 +94,10 @@ class Finder:
         for polygon in held:
             place = (polygon - [self._x0, self._y0]) * (self._shrink / 2)
             cv2.fillPoly(drawn, [np.rint(place).astype(np.int32)], 0)
-        since_s = 0.0 if self._last_s is None else t_s - self._last_s
-        cv2.accumulateWeighted(drawn.astype(np.float32), self._settled, 1 - math.exp(-since_s / SETTLES_S))
+        if self._last_s is not None:
+            self._watched_s += t_s - self._last_s
+            share = (t_s - self._last_s) / min(self._watched_s, MEMORY_S)
+            cv2.accumulateWeighted(drawn.astype(np.float32), self._settled, min(1.0, share))
         self._last_s = t_s
 
     def _freshened(self, shaft: Shaft, edges: Float, fresh: Float) -> Shaft:

@@ -32,6 +32,7 @@ class Follower:
         self.axis_rad = axis_rad
         self.width_px = width_px
         self.length_px = length_px
+        self.support_px = 0.0  # of the shafts seen here lately
         self.fine: Float = np.zeros(2)
         self.confidence = 1.0
         self.offsets: list[Float] = []
@@ -40,11 +41,13 @@ class Follower:
         self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
         self._points: Float = np.empty((0, 2))
         self._strikes: NDArray[np.int64] = np.empty(0, np.int64)
-        self._velocity: Float = np.zeros(2)
+        self.velocity: Float = np.zeros(2)
 
     @staticmethod
     def on(shaft: Shaft) -> Follower:
-        return Follower(shaft.tip_px, shaft.axis_rad, shaft.width_px, shaft.length_px)
+        follower = Follower(shaft.tip_px, shaft.axis_rad, shaft.width_px, shaft.length_px)
+        follower.support_px = shaft.support_px
+        return follower
 
     def body(self, diagonal: float, wider: float = 1.0) -> NDArray[np.int32]:
         """(4, 2) corners of the strip from just before the tip up the shaft."""
@@ -71,23 +74,23 @@ class Follower:
             self._seed(before, diagonal)
         if len(self._points) < FEWEST_POINTS:
             return False
-        moved, good = flow(before, now, self._points, self._points + self._velocity, reach_px=REACH_PX)
+        moved, good = flow(before, now, self._points, self._points + self.velocity, reach_px=REACH_PX)
         if good.sum() < FEWEST_POINTS:
             return False
         inside = np.zeros(len(good), bool)
         inside[good] = agreeing(self._points[good], moved[good], AGREE_PX)
-        share = inside.sum() / len(good)
+        share = inside.sum() / good.sum()
         if inside.sum() < FEWEST_POINTS or share < AGREE_SHARE:
             return False
         matrix = fit_rigid(self._points[inside], moved[inside])
         tip = apply(matrix, self.tip)
         still = self.tip if camera is None else apply(camera, self.tip)
         self.fine = self.fine + (tip - still)
-        self._velocity = tip - self.tip
+        self.velocity = tip - self.tip
         if self.axis_rad is not None:
             self.axis_rad += math.atan2(matrix[1, 0], matrix[0, 0])
         self.tip = tip
-        self.confidence = float(share) * min(1.0, 2 * inside.sum() / max(1, len(good)))
+        self.confidence = float(share * min(1.0, 2 * good.mean()))
         self.seen += 1
         self.trail.append((t_s, float(self.fine[0]), float(self.fine[1])))
         while self.trail[-1][0] - self.trail[0][0] > 1.0:
