@@ -1,0 +1,397 @@
+"""The store on SQLite and on a real PostgreSQL: migrations, constraints, jobs, bytes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from api_doubles import assessment
+from postgres import Cluster, cluster
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from api.errors import ServiceError
+from api.job import GradeRequest
+from api.store import courses, erase, jobs, migrate, people, submissions
+from api.store.blobs import Blobs, open_blobs
+from api.store.engine import Database, database_url
+from api.store.models import Base, Blob, Job, Person, Result, Submission, utc_now
+from api.store.page import Slice
+from api.store.scope import Caller
+from assessor.errors import OptionError
+from assessor.options import GradeOptions
+
+LEASE = timedelta(minutes=1)
+DOCUMENT = json.dumps(assessment(GradeRequest(b"pad", "pad.jpg", GradeOptions())).to_json())
+_names = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    with cluster() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("server").url(f"t{next(_names)}")
+    found = Database(database_url(url, tmp_path))
+    migrate.upgrade(found)
+    yield found
+    found.dispose()
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return open_blobs(None, tmp_path)
+
+
+@pytest.fixture
+def admin(database: Database) -> Caller:
+    with database.writing() as session:
+        return Caller(people.add_person(session, "Admin", "admin@school.test", "admin").id, "admin")
+
+
+def hand_in(database: Database, blobs: Blobs, caller: Caller, photo: bytes = b"pad") -> int:
+    with database.writing() as session:
+        sha256 = blobs.add(session, photo, "image/jpeg")
+        values = {"person_id": caller.person_id, "blob_sha256": sha256, "file_name": "pad.jpg"}
+        return submissions.add_submission(session, values).id
+
+
+def files(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file())
+
+
+# --- tables
+
+
+def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+    assert migrate.revision(database) == migrate.newest()
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    migrate.upgrade(database)  # a second time is harmless
+
+
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(OptionError) as caught:
+        migrate.upgrade(database)
+    assert caught.value.code == "database_newer"
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "not a url"])
+def test_a_url_that_cannot_be_used_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError) as caught:
+        database_url(url, tmp_path)
+    assert caught.value.code == "bad_database_url"
+
+
+def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
+    def fails() -> None:
+        with database.writing() as session:
+            people.add_person(session, "Half", None, "trainee")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
+    with database.reading() as session:
+        assert session.query(Person).count() == 0
+
+
+def test_times_keep_their_zone(database: Database, admin: Caller) -> None:
+    with database.reading() as session:
+        created = people.person(session, admin, admin.person_id).created_at
+    assert abs(utc_now() - created) < timedelta(minutes=1)
+
+
+# --- results
+
+
+def test_a_result_is_there_once_and_the_last_asked_for_counts(
+    database: Database, blobs: Blobs, admin: Caller
+) -> None:
+    number = hand_in(database, blobs, admin)
+    with database.writing() as session:
+        first = submissions.record_result(session, number, DOCUMENT, rubric_key="auto")
+        second = submissions.record_result(session, number, DOCUMENT, rubric_key="builtin:face")
+        again = submissions.record_result(session, number, DOCUMENT, rubric_key="auto")
+    assert first.id == again.id != second.id
+    with database.reading() as session:
+        (row,) = submissions.rows(session, [number])
+        assert row.result is not None
+        assert (row.result.id, row.result.points, row.result.stitches) == (first.id, 3.0, 2)
+        assert len(submissions.results(session, number)) == 2
+        assert submissions.document(session, first.id) == DOCUMENT
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.execute(text("UPDATE result SET counts = true"))
+
+
+def test_recording_at_once_makes_one_result(database: Database, blobs: Blobs, admin: Caller) -> None:
+    number = hand_in(database, blobs, admin)
+    start = threading.Barrier(4)
+    ids: list[int] = []
+
+    def record() -> None:
+        start.wait()
+        with database.writing() as session:
+            ids.append(submissions.record_result(session, number, DOCUMENT, rubric_key="auto").id)
+
+    threads = [threading.Thread(target=record) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 4
+    assert len(set(ids)) == 1
+
+
+# --- jobs
+
+
+def batch(database: Database, blobs: Blobs, caller: Caller, size: int) -> int:
+    numbers = [hand_in(database, blobs, caller) for _ in range(size)]
+    with database.writing() as session:
+        return jobs.add_batch(session, caller, None, numbers + numbers).id  # twice in, there once
+
+
+def claim(database: Database, owner: str, most: int, later: timedelta = timedelta()) -> list[jobs.Claim]:
+    with database.writing() as session:
+        return jobs.claim(session, owner, most, LEASE, utc_now() + later)
+
+
+def finish(database: Database, found: jobs.Claim) -> bool:
+    with database.writing() as session:
+        result = submissions.record_result(session, found.submission_id, DOCUMENT, rubric_key="auto")
+        return jobs.finish(session, found, result)
+
+
+def states(database: Database, number: int) -> dict[str, int]:
+    with database.reading() as session:
+        return dict(jobs.progress(session, number))
+
+
+def test_claims_at_once_never_share_a_job(database: Database, blobs: Blobs, admin: Caller) -> None:
+    number = batch(database, blobs, admin, 12)
+    claimed: list[jobs.Claim] = []
+
+    def work(owner: str) -> None:
+        while found := claim(database, owner, 2):
+            claimed.extend(found)
+
+    threads = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(c.job_id for c in claimed) == sorted({c.job_id for c in claimed})
+    assert len(claimed) == 12
+    assert states(database, number) == {"leased": 12}
+
+
+def test_a_lease_that_ended_is_anothers_and_the_late_one_changes_nothing(
+    database: Database, blobs: Blobs, admin: Caller
+) -> None:
+    number = batch(database, blobs, admin, 1)
+    (slow,) = claim(database, "slow", 1)
+    assert claim(database, "fast", 1) == []
+    (fast,) = claim(database, "fast", 1, later=2 * LEASE)
+    assert fast.job_id == slow.job_id
+    assert finish(database, fast)
+    assert not finish(database, slow)
+    assert states(database, number) == {"graded": 1}
+    with database.writing() as session:
+        assert jobs.close_finished(session) == [number]
+
+
+def test_a_poison_photo_fails_alone_and_last(database: Database, blobs: Blobs, admin: Caller) -> None:
+    number = batch(database, blobs, admin, 2)
+    first = claim(database, "w", 1)[0]
+    order = [first.job_id]
+    with database.writing() as session:
+        jobs.fault(session, first, "grading_died")
+    for _ in range(jobs.MOST_FAULTS):
+        (found,) = claim(database, "w", 1)
+        order.append(found.job_id)
+        if found.job_id == first.job_id:
+            with database.writing() as session:
+                jobs.fault(session, found, "grading_died")
+        else:
+            finish(database, found)
+    assert order[1] != first.job_id  # the suspect waits for the others
+    assert states(database, number) == {"graded": 1, "failed": 1}
+    with database.reading() as session:
+        failed = session.get_one(Job, first.job_id)
+        assert (failed.faults, failed.error_code) == (jobs.MOST_FAULTS, "grading_died")
+
+
+def test_what_takes_its_machine_along_is_given_up(database: Database, blobs: Blobs, admin: Caller) -> None:
+    number = batch(database, blobs, admin, 1)
+    for i in range(jobs.MOST_TRIES):
+        assert len(claim(database, "w", 1, later=i * 2 * LEASE)) == 1
+    assert claim(database, "w", 1, later=jobs.MOST_TRIES * 2 * LEASE) == []
+    assert states(database, number) == {"failed": 1}
+
+
+def test_what_was_not_begun_goes_back_uncounted(database: Database, blobs: Blobs, admin: Caller) -> None:
+    batch(database, blobs, admin, 1)
+    for _ in range(jobs.MOST_TRIES + 1):
+        found = claim(database, "w", 1)
+        with database.writing() as session:
+            jobs.release(session, found)
+    assert len(claim(database, "w", 1)) == 1
+
+
+def test_renewed_leases_last(database: Database, blobs: Blobs, admin: Caller) -> None:
+    batch(database, blobs, admin, 1)
+    found = claim(database, "w", 1)
+    with database.writing() as session:
+        assert jobs.renew(session, found, 5 * LEASE) == {found[0].job_id}
+    assert claim(database, "v", 1, later=2 * LEASE) == []
+
+
+def test_a_paused_batch_gives_nothing_out_and_a_cancelled_one_ends(
+    database: Database, blobs: Blobs, admin: Caller
+) -> None:
+    number = batch(database, blobs, admin, 3)
+    (under_way,) = claim(database, "w", 1)
+
+    def set_state(state: jobs.BatchState) -> None:
+        with database.writing() as session:
+            jobs.set_state(session, jobs.batch(session, admin, number), state)
+
+    set_state("paused")
+    assert claim(database, "w", 5) == []
+    set_state("running")
+    assert len(claim(database, "w", 1)) == 1
+    set_state("cancelled")
+    assert finish(database, under_way)
+    assert states(database, number) == {"graded": 1, "leased": 1, "cancelled": 1}
+    assert claim(database, "w", 5, later=2 * LEASE) == []
+    assert states(database, number) == {"graded": 1, "cancelled": 2}
+    with pytest.raises(ServiceError):
+        set_state("running")
+
+
+# --- bytes
+
+
+def test_the_same_bytes_are_stored_once(
+    database: Database, blobs: Blobs, admin: Caller, tmp_path: Path
+) -> None:
+    first, second = (hand_in(database, blobs, admin, b"same") for _ in range(2))
+    assert len(files(tmp_path)) == 1
+    assert erase.erase_submission(database, blobs, first).files == 0
+    assert blobs.get(files(tmp_path)[0]) == b"same"
+    assert erase.erase_submission(database, blobs, second).files == 1
+    assert files(tmp_path) == []
+
+
+def test_bytes_whose_row_never_came_are_found_and_go(
+    database: Database, blobs: Blobs, admin: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = hand_in(database, blobs, admin, b"keep")
+
+    def killed() -> None:
+        with database.writing() as session:
+            blobs.add(session, b"stray", "image/jpeg")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        killed()
+    assert len(files(tmp_path)) == 2
+    assert erase.tidy(database, blobs) == 0  # it may belong to an upload that is about to commit
+    monkeypatch.setattr("api.store.blobs.STRAY_AGE", timedelta(seconds=-1))
+    assert erase.tidy(database, blobs) == 1
+    with database.reading() as session:
+        kept = submissions.submission(session, admin, keep)
+        assert files(tmp_path) == [kept.blob_sha256]
+        assert session.query(Blob).count() == 1
+
+
+def test_lost_bytes_come_back_with_the_next_upload(
+    database: Database, blobs: Blobs, admin: Caller, tmp_path: Path
+) -> None:
+    hand_in(database, blobs, admin, b"pad")
+    (sha256,) = files(tmp_path)
+    path = tmp_path / "blobs" / sha256[:2] / sha256
+    path.unlink()
+    with pytest.raises(ServiceError, match="not there"):
+        blobs.get(sha256)
+    hand_in(database, blobs, admin, b"pad")
+    assert blobs.get(sha256) == b"pad"
+    path.write_bytes(b"paf")
+    with pytest.raises(ServiceError) as caught:
+        blobs.get(sha256)
+    assert caught.value.code == "blob_damaged"
+
+
+# --- people
+
+
+def test_erasing_a_person_leaves_nothing_of_theirs(
+    database: Database, blobs: Blobs, admin: Caller, tmp_path: Path
+) -> None:
+    with database.writing() as session:
+        pupil = Caller(people.add_person(session, "Pupil", "pupil@school.test", "trainee").id, "trainee")
+        people.add_key(session, pupil, "key", None)
+    number = hand_in(database, blobs, pupil)
+    with database.writing() as session:
+        submissions.record_result(session, number, DOCUMENT, rubric_key="auto")
+    erased = erase.erase_person(database, blobs, admin, pupil.person_id)
+    assert (erased.submissions, erased.files) == (1, 1)
+    assert files(tmp_path) == []
+    with database.reading() as session:
+        for table in Base.metadata.sorted_tables:
+            rows = session.execute(table.select()).all()
+            assert not [row for row in rows if table.name != "person"], table.name
+        assert people.people(session, admin, Slice()).total == 1
+
+
+def test_the_last_admin_stays(database: Database, blobs: Blobs, admin: Caller) -> None:
+    with pytest.raises(ServiceError) as caught:
+        erase.erase_person(database, blobs, admin, admin.person_id)
+    assert caught.value.code == "last_admin"
+    with pytest.raises(ServiceError), database.writing() as session:
+        people.change_person(session, session.get_one(Person, admin.person_id), {"role": "trainee"})
+
+
+def test_a_link_works_once(database: Database, admin: Caller) -> None:
+    with database.writing() as session:
+        token = people.make_link(session, session.get_one(Person, admin.person_id))
+    with database.writing() as session:
+        assert people.use_link(session, token, "hash").id == admin.person_id
+    with pytest.raises(ServiceError) as caught, database.writing() as session:
+        people.use_link(session, token, "other")
+    assert caught.value.code == "bad_link"
+
+
+def test_a_rubrics_version_never_changes(database: Database, admin: Caller) -> None:
+    with database.writing() as session:
+        course = courses.add_course(session, admin, "knots").id
+        first = courses.add_rubric(session, admin, course, "week", "1", "a = 1")
+        assert courses.add_rubric(session, admin, course, "week", "1", "a = 1").id == first.id
+        assert courses.add_rubric(session, admin, course, "week", "2", "a = 2").id != first.id
+    with pytest.raises(ServiceError) as caught, database.writing() as session:
+        courses.add_rubric(session, admin, course, "week", "1", "a = 3")
+    assert caught.value.code == "version_taken"
+
+
+def test_what_is_old_is_deleted_when_asked(database: Database, blobs: Blobs, admin: Caller) -> None:
+    old, new = hand_in(database, blobs, admin, b"old"), hand_in(database, blobs, admin, b"new")
+    with database.writing() as session:
+        session.get_one(Submission, old).created_at = utc_now() - timedelta(days=400)
+    assert erase.erase_older(database, blobs, 365) == erase.Erased(1, 1)
+    with database.reading() as session:
+        assert session.scalars(Submission.__table__.select()).all() == [new]
+        assert session.query(Result).count() == 0
