@@ -11,6 +11,7 @@ from assessor.options import GradeOptions
 from assessor.photo.intake import Photo, load_photo
 from assessor.photo.measure import measure
 from assessor.photo.perception import find_wounds
+from assessor.photo.perception.curve import Pyramid
 from assessor.photo.quality import check
 from assessor.photo.scale import find_scale
 from assessor.photo.technique import recognise
@@ -56,8 +57,9 @@ def assess(
     RubricError where the rubric is unknown or broken.
     """
     options = options or GradeOptions()
-    findings = find_wounds(photo.bgr)
-    scale, scale_notices = find_scale(photo.bgr, findings, options.scale_options())
+    halves = Pyramid(photo.bgr)
+    findings = find_wounds(halves)
+    scale, scale_notices = find_scale(halves, findings, options.scale_options())
     quality_notices = check(photo.bgr, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options, rubric) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]

@@ -19,12 +19,17 @@ _SECOND_SHARE = 0.2
 _APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
 
 
-def find_wounds(bgr: NDArray[np.uint8], calibration: Calibration | None = None) -> tuple[WoundFinding, ...]:
-    """Every wound on an upright photo (h, w, 3) uint8 BGR, the surest first."""
+def find_wounds(
+    photo: NDArray[np.uint8] | Pyramid, calibration: Calibration | None = None
+) -> tuple[WoundFinding, ...]:
+    """Every wound on an upright photo, the surest first.
+
+    `photo` (h, w, 3) uint8 BGR, or what was halved of it already.
+    """
     known = calibration or shipped()
-    height, width = bgr.shape[:2]
-    photo = Pyramid(bgr)
-    views = (read_place(photo, place) for place in find_places(photo)[:MAX_WOUNDS])
+    halves = photo if isinstance(photo, Pyramid) else Pyramid(photo)
+    width, height = halves.size
+    views = (read_place(halves, place) for place in find_places(halves)[:MAX_WOUNDS])
     read = [w for view in views if (w := _finding(view, known, width, height)) is not None]
     read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []

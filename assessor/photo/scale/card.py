@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.photo.perception.curve import Pyramid
 from assessor.results import Notice, Point, Scale, WoundFinding
 
 from .layout import CARDS, CHECK_BAR_MM, CardLayout
-from .pixels import shrunk
 from .surface import pad_colour, sides_on_pad
 
-SEARCH_SIDE_PX = 1280  # about the longest side of the picture in which markers are sought
+SEARCH_SIDE_PX = 1000  # about the longest side of the picture in which markers are sought
 MIN_CORNER_SD_PX = 0.1  # what sub-pixel corners are good for at best
 PRINT_SD = 0.005  # a home printer at 100 %, not measured
 MEASURED_PRINT_SD = 0.003  # the check bar read on a ruler to 0.15 mm of 50
@@ -50,17 +50,13 @@ class CardFit:
 
 
 def find_card(
-    bgr: NDArray[np.uint8],
-    grey: NDArray[np.uint8],
-    wounds: Sequence[WoundFinding],
-    check_bar_mm: float | None = None,
+    photo: Pyramid, wounds: Sequence[WoundFinding], check_bar_mm: float | None = None
 ) -> tuple[Scale | None, tuple[Notice, ...]]:
     """The scale at the wound from the best card in view, None without one.
 
-    `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo; `check_bar_mm` is what the card's 50 mm bar
-    measures on paper.
+    `check_bar_mm` is what the card's 50 mm bar measures on paper.
     """
-    corners = _markers(grey)
+    corners = _markers(photo)
     fits = [fit for layout in CARDS if (fit := _fit(layout, corners)) is not None]
     if not fits:
         return None, ()
@@ -88,6 +84,7 @@ def find_card(
                 "a plane. Glue it on cardboard and press it flat on the pad.",
             )
         )
+    bgr = photo.level(0)
     pad = pad_colour(bgr, wounds, ())
     if pad is not None and sides_on_pad(bgr, _rims(fit), pad) < ON_PAD:
         notices.append(OFF_PAD)
@@ -119,30 +116,31 @@ def _dictionary() -> cv2.aruco.Dictionary:
     return cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
 
 
-def _markers(grey: NDArray[np.uint8]) -> dict[int, Float]:
-    """(4, 2) corners (px) by marker number, found in a shrunken picture, refined in the full one."""
-    factor = max(round(max(grey.shape) / SEARCH_SIDE_PX), 1)
+def _markers(photo: Pyramid) -> dict[int, Float]:
+    """(4, 2) corners (px) by marker number, found in a smaller picture, refined in the full one."""
+    level = max(round(math.log2(max(photo.size) / SEARCH_SIDE_PX)), 0)
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
     parameters.minMarkerPerimeterRate = 0.03
     detector = cv2.aruco.ArucoDetector(_dictionary(), parameters)
-    quads, numbers, _ = detector.detectMarkers(shrunk(grey, factor))
+    quads, numbers, _ = detector.detectMarkers(photo.grey(level))
     found: dict[int, Float] = {}
     twice: set[int] = set()
     for quad, number in zip(quads, () if numbers is None else numbers.ravel().tolist(), strict=True):
         if number in found:
             twice.add(number)  # two prints of one card: which is which cannot be told
-        found[number] = _refine(grey, (quad.reshape(4, 2).astype(np.float64) + 0.5) * factor - 0.5)
+        corners = (quad.reshape(4, 2).astype(np.float64) + 0.5) * 2**level - 0.5
+        found[number] = _refine(photo.level(0), corners)
     return {number: quad for number, quad in found.items() if number not in twice}
 
 
-def _refine(grey: NDArray[np.uint8], quad: Float) -> Float:
+def _refine(bgr: NDArray[np.uint8], quad: Float) -> Float:
     """Corners to sub-pixels in the full picture: a window of less than a module, so only one corner in it."""
     side = float(np.mean(np.hypot(*(quad - np.roll(quad, 1, 0)).T)))
     half = int(np.clip(side / 8 * 0.8, 2, 12))
     low = np.maximum(np.floor(quad.min(0)).astype(int) - half - 8, 0)
     high = np.ceil(quad.max(0)).astype(int) + half + 9
-    part = np.ascontiguousarray(grey[low[1] : high[1], low[0] : high[0]])
+    part = cv2.cvtColor(bgr[low[1] : high[1], low[0] : high[0]], cv2.COLOR_BGR2GRAY)
     points = (quad - low).astype(np.float32).reshape(-1, 1, 2)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.01)
     refined = cv2.cornerSubPix(part, points.copy(), (half, half), (-1, -1), stop)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from assessor.errors import ScaleError
+from assessor.photo.perception.curve import Pyramid
 from assessor.results import Notice, Scale, WoundFinding
 
 from .card import find_card
@@ -28,28 +28,29 @@ NO_SCALE = Notice(
 
 
 def find_scale(
-    bgr: NDArray[np.uint8], wounds: Sequence[WoundFinding], options: ScaleOptions | None = None
+    photo: NDArray[np.uint8] | Pyramid, wounds: Sequence[WoundFinding], options: ScaleOptions | None = None
 ) -> tuple[Scale | None, tuple[Notice, ...]]:
     """Millimetres a pixel on the wound plane with its uncertainty, or None; and what to know about it.
 
-    `bgr` (h, w, 3) uint8, upright. `wounds` tell where the pad is; they may be empty. Raises
-    ScaleError where the user asked for a scale that this photo does not give.
+    `photo` (h, w, 3) uint8 BGR, upright, or what was halved of it already. `wounds` tell where the pad
+    is; they may be empty. Raises ScaleError where the user asked for a scale that this photo does not give.
     """
     options = options or ScaleOptions()
-    seen, notices = _in_view(bgr, wounds, options)
-    asked = _asked(bgr, wounds, options, seen)
+    halves = photo if isinstance(photo, Pyramid) else Pyramid(photo)
+    seen, notices = _in_view(halves, wounds, options)
+    asked = _asked(halves.level(0), wounds, options, seen)
     if asked is None:
         return (seen[0], notices) if seen else (None, notices or (NO_SCALE,))
     return asked, tuple(n for other in seen for n in _compare(asked, other))
 
 
 def _in_view(
-    bgr: NDArray[np.uint8], wounds: Sequence[WoundFinding], options: ScaleOptions
+    photo: Pyramid, wounds: Sequence[WoundFinding], options: ScaleOptions
 ) -> tuple[list[Scale], tuple[Notice, ...]]:
     """Card and ruler as they are seen, the better first."""
-    grey: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-    card, card_notices = find_card(bgr, grey, wounds, options.check_bar_mm)
-    ruler, ruler_notices = ruler_scale(find_rulers(bgr, grey, wounds), bgr.shape, options.ruler_mm)
+    card, card_notices = find_card(photo, wounds, options.check_bar_mm)
+    shape = photo.level(0).shape
+    ruler, ruler_notices = ruler_scale(find_rulers(photo, wounds), shape, options.ruler_mm)
     if (
         options.ruler_mm is not None
         and ruler is None

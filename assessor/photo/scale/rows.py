@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.photo.perception.curve import Pyramid
+
 from .comb import Comb, follow
-from .pixels import shrunk
 from .seeds import TILE, Seed, find_seeds
 from .unit import INCH_MM, Reading, read_unit
 
-WORK_SIDE_PX = 1000  # about the longest side of the picture in which rulers are sought
+WORK_SIDE_PX = 785  # rulers are sought in a picture whose longest side is this to twice this
 FINE_PERIOD_PX = 6.0  # ticks closer than this are followed in a finer picture, where there is one
 COARSE_FROM_PX = 7.0  # shortest period sought in the smaller pictures
 FOLLOWS = 12  # seeds that are followed in one picture at most
-FRUITLESS = 4  # tries that led to nothing, after which a picture is given up
+FRUITLESS = 2  # tries that led to nothing, after which a picture is given up
+SUPPORT, ALONE = 2, 0.8  # other seeds along its row that a seed needs, or the score without any
 PARTNERS = (1.0, INCH_MM / 16, 16 / INCH_MM)  # periods of a ruler's other edge, as shares of the known one
 CONTRAST = 8.0  # grey levels between a tick and its gaps
 EVEN = 0.85  # share of the ticks that must really be there
@@ -33,39 +35,41 @@ class Row:
     reading: Reading | None
 
 
-def find_rows(full: NDArray[np.uint8]) -> list[Row]:
-    """All rows of ticks that are even, long and dark enough for a ruler; `full` (h, w) uint8.
+def find_rows(photo: Pyramid) -> list[Row]:
+    """All rows of ticks that are even, long and dark enough for a ruler.
 
     Coarser and coarser pictures are searched until a ruler is found: ticks that are too far apart for
     one picture are found in the next.
     """
-    factor = max(round(max(full.shape) / WORK_SIDE_PX), 1)
+    first = max(math.floor(math.log2(max(photo.size) / WORK_SIDE_PX)), 0)
     found: list[Row] = []
-    for level in (1, 2, 4):
-        found = _search(full, factor * level, 0.0 if level == 1 else COARSE_FROM_PX, found)
+    for level in (first, first + 1, first + 2):
+        found = _search(photo, level, 0.0 if level == first else COARSE_FROM_PX, found)
         if any(row.reading is not None and row.reading.tick_mm is not None for row in found):
             break
     return _without_overtones(found)
 
 
-def _search(full: NDArray[np.uint8], shrink: int, from_px: float, known: list[Row]) -> list[Row]:
-    """`known` and the rows found in the picture shrunk by `shrink`."""
-    pictures = {shrink: shrunk(full, shrink).astype(np.float32)}
+def _search(photo: Pyramid, level: int, from_px: float, known: list[Row]) -> list[Row]:
+    """`known` and the rows found in the photo halved `level` times."""
+    grey = photo.grey(level)
+    pictures = {level: grey.astype(np.float32)}
     found = list(known)
     failed: list[Seed] = []
     follows = 0
-    for seed in find_seeds(pictures[shrink]):
+    for seed in find_seeds(grey):
         if follows >= FOLLOWS:
             break
         # After some failures only what may be the other edge of a ruler already found is tried.
-        if len(failed) >= FRUITLESS and not any(_partner(row, seed, shrink) for row in found):
+        likely = len(failed) < FRUITLESS and (seed.support >= SUPPORT or seed.score >= ALONE)
+        if not likely and not any(_partner(row, seed, 2**level) for row in found):
             continue
         if seed.period_px < from_px or any(_alike(seed, other) for other in failed):
             continue
-        if any(_explains(row.comb, seed, shrink) for row in found):
+        if any(_explains(row.comb, seed, 2**level) for row in found):
             continue
         follows += 1
-        row = _row(full, pictures, seed, shrink)
+        row = _row(photo, pictures, seed, level)
         if row is None:
             failed.append(seed)
         elif not any(_same(row.comb, other.comb) for other in found):
@@ -74,22 +78,20 @@ def _search(full: NDArray[np.uint8], shrink: int, from_px: float, known: list[Ro
     return found
 
 
-def _row(
-    full: NDArray[np.uint8], pictures: dict[int, NDArray[np.float32]], seed: Seed, shrink: int
-) -> Row | None:
-    """The row through a seed of the shrunken picture, in pixels of the full one.
+def _row(photo: Pyramid, pictures: dict[int, NDArray[np.float32]], seed: Seed, level: int) -> Row | None:
+    """The row through a seed of the photo halved `level` times, in pixels of the whole one.
 
-    `pictures` are `full` by how much it was shrunk; a finer one is added where it is needed.
+    `pictures` are the photo's grey by how often it was halved; a finer one is added where it is needed.
     """
-    scale = shrink // 2 if seed.period_px < FINE_PERIOD_PX and shrink > 1 else shrink
-    if scale not in pictures:
-        pictures[scale] = shrunk(full, scale).astype(np.float32)
-    comb = follow(pictures[scale], _resized_seed(seed, shrink / scale))
+    fine = level - 1 if seed.period_px < FINE_PERIOD_PX and level > 0 else level
+    if fine not in pictures:
+        pictures[fine] = photo.grey(fine).astype(np.float32)
+    comb = follow(pictures[fine], _resized_seed(seed, 2 ** (level - fine)))
     if comb is None or not _even(comb):
         return None
     reading = read_unit(comb)
     enough = DECIMAL_TICKS if reading is None or reading.family == "decimal" else BINARY_TICKS
-    return Row(_resized(comb, scale), reading) if comb.count >= enough else None
+    return Row(_resized(comb, 2**fine), reading) if comb.count >= enough else None
 
 
 def _partner(row: Row, seed: Seed, shrink: int) -> bool:

@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from assessor.photo.perception.curve import Pyramid
 from assessor.results import Notice, Scale, WoundFinding
 
 from .comb import Comb
@@ -23,8 +21,6 @@ AGREE = 0.025  # two rulers on one plane read the same within this
 PLANE_SD = 0.01  # a tilt of 8 degrees foreshortens by 1 %, and a ruler cannot show it
 FOCAL_SHARE = 0.75  # focal length of a phone's main camera in shares of the longer side (26 mm equivalent)
 LEAN_LIMIT_DEG = 20.0  # guide 5: from here a 1-D scale is not to be trusted
-
-Image = NDArray[np.uint8]
 
 OFF_PAD = Notice(
     "ruler_not_on_pad",
@@ -60,13 +56,13 @@ class Ruler:
         return self.reading.tick_mm / self.comb.period_px
 
 
-def find_rulers(bgr: Image, grey: Image, wounds: Sequence[WoundFinding]) -> list[Ruler]:
+def find_rulers(photo: Pyramid, wounds: Sequence[WoundFinding]) -> list[Ruler]:
     """Every row of ticks that is even, long and dark enough for a ruler, best first.
 
-    `bgr` (h, w, 3) and `grey` (h, w), uint8, of one photo. On the pad before off it, read before
-    unread, then the nearest to a wound.
+    On the pad before off it, read before unread, then the nearest to a wound.
     """
-    rows = find_rows(grey)
+    bgr = photo.level(0)
+    rows = find_rows(photo)
     pad = pad_colour(bgr, wounds, [row.comb for row in rows if row.reading is not None]) if rows else None
     rulers = [
         Ruler(

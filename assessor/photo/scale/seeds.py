@@ -6,7 +6,6 @@ All coordinates are pixels of the picture given, x right, y down.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -14,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.float32]
+Columns = NDArray[np.float64]
 
 TILE = 96  # px, side of the squares that are searched for a comb
 STRIDE = 48  # px between them
 CELL = 16  # px, side of the cells in which the direction is averaged first
+BAND = 3 * CELL  # rows of pixels worked on at a time
 POOL = 3  # rows of pixels taken together
 FULL_CONTRAST = 25.0  # grey levels: from here a comb is as clear as can be
 MAX_SEEDS = 400
@@ -29,11 +30,13 @@ FUNDAMENTAL = 0.6  # share of an overtone's power that its fundamental must have
 SEED_CONTRAST = 7.0  # grey levels, amplitude of the comb
 ROW_POWER = 4.0  # mean squared step between pixels: less is not even such a comb
 TILE_POWER = 1.5  # mean squared gradient (levels a px): less is bare pad
+COHERENT = 0.2  # share of a tile's gradients along one direction: less is grain
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A place where a comb may be: `angle` is the direction along which the ticks repeat, radians."""
+    """A place where a comb may be: `angle` is the direction along which the ticks repeat, radians;
+    `support` is how many other places continue it along its row, 4 at most."""
 
     x: float
     y: float
@@ -41,43 +44,39 @@ class Seed:
     period_px: float
     score: float
     contrast: float
+    support: int
 
 
-def find_seeds(grey: Grey) -> list[Seed]:
+def find_seeds(grey: NDArray[np.uint8]) -> list[Seed]:
     """Where one period explains most of what a line of pixels does, strongest first.
 
-    `grey` is (h, w) float32. Each tile is turned so that its own edges lie along rows and columns.
+    `grey` is (h, w). Each tile is turned so that its own edges lie along rows and columns.
     """
     if min(grey.shape) < TILE * 3 // 4:
         return []
     xx, yy, turn = _tiles(grey)
-    seeds: list[Seed] = []
+    found = [np.empty((0, 6))]
     for start in range(0, turn.size, BATCH):
         part = slice(start, start + BATCH)
         tiles = _turned(grey, xx[part], yy[part], turn[part])
         for quarter in (0, 1):
-            rows = tiles if quarter == 0 else tiles.transpose(0, 2, 1)
-            for tile, offset_px, period, score, contrast in _periodic_rows(rows):
-                i = start + tile
-                along = float(turn[i]) + quarter * math.pi / 2
-                across = float(turn[i]) + (1 - quarter) * math.pi / 2
-                x = float(xx[i]) + math.cos(across) * offset_px
-                y = float(yy[i]) + math.sin(across) * offset_px
-                seeds.append(Seed(x, y, along, period, score, contrast))
-    return _ranked(seeds)
+            tile, (offset_px, period, score, contrast) = _periodic_rows(_pooled(tiles, quarter))
+            i = start + tile
+            along = turn[i] + quarter * math.pi / 2
+            across = turn[i] + (1 - quarter) * math.pi / 2
+            x, y = xx[i] + np.cos(across) * offset_px, yy[i] + np.sin(across) * offset_px
+            found.append(np.stack([x, y, along, period, score, contrast], 1))
+    return _ranked(np.concatenate(found))
 
 
-def _ranked(seeds: list[Seed]) -> list[Seed]:
-    """The best `MAX_SEEDS`: clear ones, and above all those that others continue along their row."""
-    seeds = sorted(seeds, key=lambda seed: -seed.score * min(seed.contrast, FULL_CONTRAST))[:MAX_SEEDS]
-    if not seeds:
-        return []
-    x, y, angle, period, score, contrast = (
-        np.array(column)
-        for column in zip(
-            *((s.x, s.y, s.angle, s.period_px, s.score, s.contrast) for s in seeds), strict=True
-        )
-    )
+def _ranked(found: NDArray[np.float64]) -> list[Seed]:
+    """The best `MAX_SEEDS`: clear ones, and above all those that others continue along their row.
+
+    `found` is (n, 6): x, y, angle, period, score, contrast.
+    """
+    clear = found[:, 4] * np.minimum(found[:, 5], FULL_CONTRAST)
+    found = found[np.argsort(-clear, kind="stable")][:MAX_SEEDS]
+    x, y, angle, period, score, contrast = found.T
     dx, dy = x[None] - x[:, None], y[None] - y[:, None]
     c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
     along, across = np.abs(c * dx + s * dy), np.abs(c * dy - s * dx)
@@ -86,57 +85,77 @@ def _ranked(seeds: list[Seed]) -> list[Seed]:
     alike &= (along > STRIDE / 2) & (along < 4 * TILE) & (across < 1.5 * period[:, None] + 0.05 * along)
     support = np.minimum(alike.sum(1), 4)
     value = score * np.minimum(contrast, FULL_CONTRAST) * (1 + support)
-    return [seeds[i] for i in np.argsort(-value, kind="stable")]
+    order = np.argsort(-value, kind="stable")
+    return [Seed(*found[i].tolist(), support=int(support[i])) for i in order]
 
 
-def _tiles(grey: Grey) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _tiles(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Centres x, y and direction of the tiles that hold any edges, each (n,)."""
+    h, w = grey.shape
     gx = cv2.Scharr(grey, cv2.CV_32F, 1, 0, scale=1 / 32)
     gy = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1 / 32)
-    power = gx * gx + gy * gy
-    # The direction modulo 90 degrees: (gx + i gy)^4, so that a tick and a ruler's edge agree.
-    diff, cross = gx * gx - gy * gy, 2 * gx * gy
-    safe = power + np.float32(1e-3)
-    maps = cv2.merge([power, (diff * diff - cross * cross) / safe, 2 * diff * cross / safe])
-    h, w = grey.shape
-    cells = cv2.resize(maps, (max(w // CELL, 1), max(h // CELL, 1)), interpolation=cv2.INTER_AREA)
-    cells = cv2.blur(cells, (TILE // CELL, TILE // CELL))
+    bands = []
+    high, wide = h // CELL * CELL, w // CELL * CELL
+    for top in range(0, high, BAND):  # a few rows stay in the cache
+        inside = np.s_[top : min(top + BAND, high), :wide]
+        x, y = gx[inside], gy[inside]
+        xx, yy, xy = x * x, y * y, x * y
+        power, diff, cross = xx + yy, xx - yy, xy + xy
+        safe = power + np.float32(1e-3)
+        # The direction modulo 90 degrees: (gx + i gy)^4, so that a tick and a ruler's edge agree.
+        maps = (power, (diff * diff - cross * cross) / safe, 2 * diff * cross / safe)
+        size = (wide // CELL, len(x) // CELL)
+        bands.append(np.stack([cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in maps], -1))
+    cells = cv2.blur(np.concatenate(bands), (TILE // CELL, TILE // CELL))
     ys = np.arange(TILE // 2, max(h - TILE // 4, TILE // 2 + 1), STRIDE)
     xs = np.arange(TILE // 2, max(w - TILE // 4, TILE // 2 + 1), STRIDE)
     rows = np.minimum(ys // CELL, cells.shape[0] - 1)
     columns = np.minimum(xs // CELL, cells.shape[1] - 1)
     mean = cells[np.ix_(rows, columns)].astype(np.float64)
     keep = mean[..., 0] > TILE_POWER
-    yy, xx = np.meshgrid(ys.astype(np.float64), xs.astype(np.float64), indexing="ij")
-    return xx[keep], yy[keep], np.arctan2(mean[..., 2], mean[..., 1])[keep] / 4
+    keep &= np.hypot(mean[..., 1], mean[..., 2]) > COHERENT * mean[..., 0]
+    yy64, xx64 = np.meshgrid(ys.astype(np.float64), xs.astype(np.float64), indexing="ij")
+    return xx64[keep], yy64[keep], np.arctan2(mean[..., 2], mean[..., 1])[keep] / 4
 
 
-def _turned(grey: Grey, xx: NDArray[np.float64], yy: NDArray[np.float64], turn: NDArray[np.float64]) -> Grey:
+def _turned(
+    grey: NDArray[np.uint8], xx: NDArray[np.float64], yy: NDArray[np.float64], turn: NDArray[np.float64]
+) -> Grey:
     """(n, TILE, TILE) squares of the picture, each turned by its direction."""
-    offset = (np.arange(TILE) - (TILE - 1) / 2).astype(np.float32)
-    c = np.cos(turn).astype(np.float32)[:, None, None]
-    s = np.sin(turn).astype(np.float32)[:, None, None]
-    map_x = xx.astype(np.float32)[:, None, None] + c * offset[None, None, :] - s * offset[None, :, None]
-    map_y = yy.astype(np.float32)[:, None, None] + s * offset[None, None, :] + c * offset[None, :, None]
-    flat: Grey = cv2.remap(
-        grey,
-        map_x.reshape(-1, TILE),
-        map_y.reshape(-1, TILE),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return flat.reshape(-1, TILE, TILE)
+    tiles = np.empty((turn.size, TILE, TILE), np.uint8)
+    half = (TILE - 1) / 2
+    c, s = np.cos(turn), np.sin(turn)
+    first = np.stack([c, -s, xx - half * (c - s), s, c, yy - half * (s + c)], 1).reshape(-1, 2, 3)
+    for tile, matrix in zip(tiles, first, strict=True):
+        cv2.warpAffine(
+            grey,
+            matrix,
+            (TILE, TILE),
+            dst=tile,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return tiles.astype(np.float32)
 
 
-def _periodic_rows(tiles: Grey) -> Iterator[tuple[int, float, float, float, float]]:
-    """(tile, row offset px, period px, score, contrast) of rows that are mostly one period."""
-    size = tiles.shape[2]
-    rows = tiles.reshape(-1, size // POOL, POOL, size).mean(2)
+def _pooled(tiles: Grey, quarter: int) -> Grey:
+    """(n, TILE / POOL, TILE): means of POOL rows of each tile, or of its columns, then laid as rows."""
+    n, pools = len(tiles), TILE // POOL
+    flat = tiles.reshape(n * TILE, TILE)
+    if quarter == 0:
+        rows: Grey = cv2.resize(flat, (TILE, n * pools), interpolation=cv2.INTER_AREA)
+        return rows.reshape(n, pools, TILE)
+    columns: Grey = cv2.resize(flat, (pools, n * TILE), interpolation=cv2.INTER_AREA)
+    laid: Grey = np.ascontiguousarray(columns.reshape(n, TILE, pools).transpose(0, 2, 1))
+    return laid
+
+
+def _periodic_rows(rows: Grey) -> tuple[NDArray[np.intp], Columns]:
+    """Tiles (n,) of rows that are mostly one period; and (4, n) row offset px, period px, score, contrast."""
+    size = rows.shape[2]
     steps = np.diff(rows, axis=2)
     lively = np.einsum("ijk,ijk->ij", steps, steps) > ROW_POWER * size
     tile, row = np.nonzero(lively)
-    if tile.size == 0:
-        return
     chosen = rows[tile, row]
     chosen = chosen - chosen.mean(1, keepdims=True)
     window = np.hanning(size).astype(np.float32)
@@ -172,6 +191,5 @@ def _periodic_rows(tiles: Grey) -> Iterator[tuple[int, float, float, float, floa
     k = peak[n]
     a, b, c = (np.sqrt(power[n, np.minimum(k + d, len(f) - 1)]) for d in (-1, 0, 1))
     shift = np.clip(0.5 * (c - a) / np.maximum(2 * b - a - c, 1e-6), -0.5, 0.5)
-    offset = POOL * row[n] + (POOL - 1 - (size - 1)) / 2
-    columns = (tile[n], offset, size / (k + shift), here[n], contrast[n])
-    yield from zip(*(column.tolist() for column in columns), strict=True)
+    offset = POOL * row + (POOL - 1 - (size - 1)) / 2
+    return tile[n], np.stack([offset[n], size / (k + shift), here[n], contrast[n]])
