@@ -212,8 +212,8 @@ class Blob(Base):
 class Submission(Base):
     """A photo or clip that somebody handed in, at home (`assignment_id` None) or for an assignment.
 
-    `person_id` is None where the upload did not say who it is of; `participant` is what the
-    grade book calls them there.
+    `person_id` is None where the upload did not say who it is of, or nobody in the course is called so;
+    `participant` is the name that the upload gave, `participant_id` what Moodle or Canvas number them by.
     """
 
     __tablename__ = "submission"
@@ -230,6 +230,7 @@ class Submission(Base):
     blob_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
     file_name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     participant: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
+    participant_id: Mapped[str | None] = mapped_column(String(40))
     technique: Mapped[str | None] = mapped_column(String(40))
     suture_size: Mapped[str | None] = mapped_column(String(8))
     kit: Mapped[str | None] = mapped_column(String(40))

@@ -189,6 +189,7 @@ def upgrade() -> None:
         sa.Column("blob_sha256", sa.String(length=64), nullable=False),
         sa.Column("file_name", sa.String(length=200), nullable=False),
         sa.Column("participant", sa.String(length=200), nullable=True),
+        sa.Column("participant_id", sa.String(length=40), nullable=True),
         sa.Column("technique", sa.String(length=40), nullable=True),
         sa.Column("suture_size", sa.String(length=8), nullable=True),
         sa.Column("kit", sa.String(length=40), nullable=True),
