@@ -66,6 +66,7 @@ class Double:
             zone_share=0.75,
             score=80.0,
             real_fps=30.0,
+            estimated_s=frame.t_s // 1,
             hint="",
         )
 

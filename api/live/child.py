@@ -42,8 +42,6 @@ DONE, REFUSED, FAILED = 0, 1, 2
 # Outcome, and the CPU time the message took: what a session costs this machine.
 REPLY = struct.Struct("<Bd")
 TEXT, FRAME = b"T", b"F"
-# The spectrum is for the eye.
-SPECTRUM_EVERY_S = 0.5
 MIN_PART_PX = 64
 
 
@@ -111,7 +109,7 @@ class Conversation:
         self._session: LiveSession | None = None
         self._pictures = Pictures()
         self._score: LiveScore | None = None
-        self._spectrum_s = float("-inf")
+        self._estimated_s: float | None = None
 
     def command(self, text: str) -> str:
         command = parse_command(text)
@@ -140,10 +138,9 @@ class Conversation:
         score = {"type": "score", "seq": message.seq, "tips": [], "tremor": None, "score": None}
         if self._score is not None:
             score |= self._score.to_json()
-            if self._score.t_s - self._spectrum_s >= SPECTRUM_EVERY_S:
-                self._spectrum_s = self._score.t_s
-            else:
-                score.pop("spectrum", None)
+            if self._score.estimated_s == self._estimated_s:
+                del score["spectrum"]  # large, and told already
+            self._estimated_s = self._score.estimated_s
         return json.dumps({**score, "credit": CREDIT}, allow_nan=False)
 
     def _begun(self) -> LiveSession:

@@ -15,14 +15,15 @@ export function calibration(image, source, before, onDone) {
   const open = el("button", { type: "button", class: "button" }, before ? "Change the two points" : "Set two points");
   open.addEventListener("click", () => {
     open.hidden = true;
-    host.append(tool(image, source, before, onDone, () => { host.lastChild.remove(); open.hidden = false; open.focus(); }));
+    host.append(pointTool(image, source, before, onDone, () => { host.lastChild.remove(); open.hidden = false; open.focus(); }));
     host.querySelector(".close-up").focus({ preventScroll: true });
   });
   host.append(open);
   return host;
 }
 
-function tool(image, source, before, onDone, onCancel) {
+/** The tool itself; `image` has the width and height that `source`'s pixels are given in. */
+export function pointTool(image, source, before, onDone, onCancel, doneText = "Grade with this scale") {
   const { width, height } = image;
   const zoom = Math.min(4, Math.max(1, 3000 / Math.max(width, height)));
   const pins = before
@@ -122,7 +123,7 @@ function tool(image, source, before, onDone, onCancel) {
     el(
       "p",
       { class: "buttons" },
-      el("button", { class: "button primary" }, "Grade with this scale"),
+      el("button", { class: "button primary" }, doneText),
       el("button", { type: "button", class: "button", onclick: onCancel }, "Cancel"),
     ),
   );

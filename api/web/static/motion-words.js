@@ -1,0 +1,56 @@
+// How motion's numbers and states are said.
+
+import { plain } from "./words.js";
+
+const STATUS = {
+  measured: "measured",
+  below_floor: "below what this camera can see",
+  frame_rate: "too few pictures a second",
+  too_short: "not yet long enough",
+  no_slow_window: "no still moment yet",
+  gaps: "the tip was lost too often",
+  compressed: "too compressed to tell",
+  no_reference: "no still background in view",
+  not_tracked: "no instrument tip in view",
+  no_movement: "no movement to judge",
+  no_scale: "needs a scale",
+};
+const MICRO = "\u00b5m";
+
+export const motionStatus = (status) => STATUS[status] ?? plain(status);
+export const unitText = (unit) => (unit === "um" ? MICRO : unit);
+
+/** Three digits at most: "38", "4.2", "0.31". */
+export function amount(value, unit = "") {
+  if (value === null || value === undefined) return "–";
+  const places = value >= 20 ? 0 : value >= 1 ? 1 : 2;
+  return value.toFixed(places) + (unit ? `\u00a0${unitText(unit)}` : "");
+}
+
+export const percent = (share) => (share === null || share === undefined ? "–" : `${Math.round(share * 100)}\u00a0%`);
+
+export const rmsOf = (tremor) => tremor.rms_um ?? tremor.rms_px ?? null;
+
+/** A tremor's amplitude, or why there is none. */
+export function tremorText(tremor) {
+  if (tremor.status === "measured") return amount(rmsOf(tremor), tremor.unit);
+  if (tremor.status === "below_floor") return `under ${amount(2 * tremor.noise_floor, tremor.unit)}`;
+  return "–";
+}
+
+export function peakText(tremor) {
+  if (tremor.peak_status === "distinct") return `${tremor.peak_hz.toFixed(1)}\u00a0Hz`;
+  return tremor.peak_status === "no_distinct_peak" ? "no distinct peak" : "–";
+}
+
+/** One sentence for the ear: what the tremor is now, or what to do so that it can be measured. */
+export function tremorSentence(tremor, hint) {
+  if (!tremor) return hint || "Looking for instrument tips.";
+  if (tremor.status === "measured") {
+    const unit = tremor.unit === "um" ? "micrometres" : "pixels";
+    const peak = tremor.peak_status === "distinct" ? `, peak at ${tremor.peak_hz.toFixed(1)} hertz` : ", no distinct peak";
+    return `Tremor ${amount(rmsOf(tremor))} ${unit}${peak}.`;
+  }
+  const words = motionStatus(tremor.status);
+  return [`${words[0].toUpperCase()}${words.slice(1)}.`, tremor.hint || hint].filter(Boolean).join(" ");
+}

@@ -1,0 +1,251 @@
+"""The live page in a real browser whose camera is a drawn clip; a double in place of the session."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from api_server import running
+from live_doubles import BREAK
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+SIZE = (640, 480)
+
+
+def camera_arguments(clip: Path) -> list[str]:
+    """Chromium plays `clip` (.mjpeg) as its camera and allows it."""
+    return [
+        "--no-sandbox",  # in a container, Chromium's own has no rights to set itself up
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={clip}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bright dot that goes round, 30 frames."""
+    path = tmp_path_factory.mktemp("camera") / "dot.mjpeg"
+    with path.open("wb") as file:
+        for k in range(30):
+            picture = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+            angle = 2 * np.pi * k / 30
+            centre = (round(320 + 60 * np.cos(angle)), round(240 + 60 * np.sin(angle)))
+            cv2.circle(picture, centre, 12, (240, 240, 240), -1, cv2.LINE_AA)
+            file.write(cv2.imencode(".jpg", picture)[1].tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with running(live_sessions=2) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser(clip: Path) -> Iterator[Browser]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=camera_arguments(clip))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport=getattr(request, "param", PHONE))
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, client: httpx.Client) -> Iterator[Page]:
+    """The live page; in the end nothing was blocked, nothing came from elsewhere, nothing overflowed."""
+    page = context.new_page()
+    complaints: list[str] = []
+    origin = str(client.base_url).rstrip("/")
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None)
+    page.on(
+        "request", lambda r: complaints.append(r.url) if not r.url.startswith((origin, "blob:")) else None
+    )
+    page.goto(f"{origin}/live")
+    yield page
+    assert complaints == []
+    size = page.viewport_size
+    assert size is not None
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def turn_on(page: Page) -> None:
+    page.get_by_role("button", name="Turn on the camera").click()
+    page.wait_for_selector("[data-phase=ready]")
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_selector("[data-phase=running]")
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Polled from here: the page's policy forbids Playwright's own way, which evaluates in the page."""
+    while not page.evaluate(expression):
+        page.wait_for_timeout(50)
+
+
+@pytest.mark.parametrize("context", [PHONE, DESKTOP], ids=["phone", "desktop"], indirect=True)
+def test_from_the_camera_to_the_summary(page: Page) -> None:
+    turn_on(page)
+    page.get_by_text("Light is good").wait_for()
+    page.get_by_label("Scale, mm per pixel").fill("0,05")
+    start(page)
+    page.locator("#score-line", has_text="Tremor 38 micrometres, peak at 8.1 hertz.").wait_for()
+    assert page.locator("#score-line").get_attribute("aria-live") == "polite"
+    assert page.locator("#tremor").inner_text().replace("\xa0", " ") == "38 µm"
+    assert page.locator("#peak").inner_text().replace("\xa0", " ") == "8.1 Hz"
+    assert page.locator("#zone-share").inner_text().replace("\xa0", " ") == "75 %"
+    assert page.locator(".u-over").count() == 2  # both curves
+    # Something is drawn over the picture where the tip is.
+    assert page.evaluate(
+        """() => {
+            const { data } = overlay.getContext("2d").getImageData(0, 0, overlay.width, overlay.height);
+            return data.some((value) => value > 0);
+        }"""
+    )
+    page.get_by_role("button", name="Stop and sum up").click()
+    page.wait_for_selector("#result:not([hidden])")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save numbers").click()
+    saved = json.loads(download.value.path().read_text("utf-8"))
+    assert saved["schema_version"] == "1"
+    assert "type" not in saved
+    assert (saved["video"]["width"], saved["video"]["height"]) == SIZE
+    assert saved["video"]["frames"] > 0
+    # And again.
+    start(page)
+    page.get_by_role("button", name="Stop and sum up").click()
+    page.wait_for_selector("#result:not([hidden])")
+
+
+def test_frames_carry_the_times_at_which_they_were_taken(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            window.heads = [];
+            const send = WebSocket.prototype.send;
+            WebSocket.prototype.send = function (data) {
+                if (data instanceof Uint8Array) {
+                    const head = new DataView(data.buffer);
+                    heads.push([head.getUint32(4, true), Number(head.getBigUint64(8, true)) / 1e6]);
+                }
+                send.call(this, data);
+            };
+        }"""
+    )
+    turn_on(page)
+    start(page)
+    wait_until(page, "heads.length >= 10")
+    heads = page.evaluate("heads")
+    assert [seq for seq, _ in heads] == list(range(len(heads)))
+    times_s = [t_s for _, t_s in heads]
+    assert all(b > a for a, b in itertools.pairwise(times_s))
+    # The clip's own rhythm, in whole frames, however busy this machine is: not the screen's.
+    elapsed_s = times_s[-1] - times_s[0]
+    assert elapsed_s >= (len(times_s) - 1) / 30 * 0.5
+
+
+def test_a_tap_on_the_picture_is_a_tip(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            window.texts = [];
+            const send = WebSocket.prototype.send;
+            WebSocket.prototype.send = function (data) {
+                if (typeof data === "string") texts.push(JSON.parse(data));
+                send.call(this, data);
+            };
+        }"""
+    )
+    turn_on(page)
+    box = page.locator("#overlay").bounding_box()
+    assert box is not None
+    page.locator("#overlay").click(position={"x": box["width"] / 2, "y": box["height"] / 4})
+    page.get_by_label("Exercise").select_option("suture")
+    page.get_by_label("Hand that holds the tool").select_option("left")
+    start(page)
+    page.locator("#overlay").click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    wait_until(page, "texts.length === 3")
+    begin, first, second = page.evaluate("texts")
+    assert begin == {"type": "start", "task": "suture", "hand": "left"}
+    assert (first["type"], second["type"]) == ("tip", "tip")
+    near = 640 / box["width"] + 0.5  # a CSS pixel
+    assert (first["x"], first["y"]) == pytest.approx((320, 120), abs=near)
+    assert (second["x"], second["y"]) == pytest.approx((160, 240), abs=near)
+
+
+def test_two_points_on_the_picture_give_the_scale(page: Page) -> None:
+    turn_on(page)
+    page.get_by_role("button", name="Set the scale with two points").click()
+    layer = page.locator("#scale-tool .layer")
+    box = layer.bounding_box()
+    assert box is not None
+    for share in (0.25, 0.75):
+        layer.click(position={"x": box["width"] * share, "y": box["height"] / 2})
+    page.get_by_label("Distance between them, mm").fill("32")
+    page.get_by_role("button", name="Use this scale").click()
+    assert float(page.get_by_label("Scale, mm per pixel").input_value()) == pytest.approx(0.1, rel=0.02)
+    assert page.locator("#scale-tool").inner_text() == ""
+
+
+def test_a_session_that_breaks_is_told_and_another_begins(page: Page) -> None:
+    turn_on(page)
+    page.get_by_label("Scale, mm per pixel").fill(str(BREAK))
+    start(page)
+    page.locator(".alert", has_text="The service made a mistake").wait_for()
+    page.get_by_label("Scale, mm per pixel").fill("")
+    start(page)
+    page.locator("#score-line", has_text="Tremor").wait_for()
+    assert page.locator(".alert").count() == 0
+
+
+def test_a_full_house_is_told_in_words(context: BrowserContext, page: Page) -> None:
+    origin = page.url
+    others = [context.new_page() for _ in range(2)]
+    for other in others:
+        other.goto(origin)
+        turn_on(other)
+        start(other)
+    page.bring_to_front()
+    turn_on(page)
+    page.get_by_role("button", name="Start").click()
+    page.locator(".alert", has_text="All 2 places for live sessions are taken").wait_for()
+    assert page.get_by_role("button", name="Start").is_visible()
+    for other in others:
+        other.close()
+
+
+def test_a_camera_that_is_not_allowed_is_told(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const no = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+            navigator.mediaDevices.getUserMedia = no;
+        }"""
+    )
+    page.get_by_role("button", name="Turn on the camera").click()
+    page.locator(".alert", has_text="The camera is not allowed here").wait_for()
+    assert page.get_by_role("button", name="Turn on the camera").is_enabled()
