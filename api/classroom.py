@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from api.routes import accounts, courses, people, rubrics, submissions
+from api.routes import accounts, corrections, courses, people, pictures, rubrics, submissions
 from api.security import SameSiteOnly
 from api.settings import Settings
 from api.store import migrate
@@ -20,7 +20,15 @@ from api.store.scope import Caller
 from assessor.errors import OptionError
 
 log = logging.getLogger("assessor.api")
-ROUTERS = (accounts.router, people.router, courses.router, rubrics.router, submissions.router)
+ROUTERS = (
+    accounts.router,
+    people.router,
+    courses.router,
+    rubrics.router,
+    submissions.router,
+    corrections.router,
+    pictures.router,
+)
 
 
 def install(app: FastAPI, settings: Settings, *, prefix: str) -> None:
@@ -31,10 +39,10 @@ def install(app: FastAPI, settings: Settings, *, prefix: str) -> None:
     app.add_middleware(SameSiteOnly, public_url=settings.public_url)
 
 
-def open_store(settings: Settings) -> tuple[Database, Blobs]:
-    """The database, with its tables brought up to date, and the photos.
+def connect(settings: Settings) -> tuple[Database, Blobs]:
+    """The database, its tables as they are, and the photos.
 
-    OptionError data_dir, bad_database_url, bad_store_url, database_unreachable, database_newer.
+    OptionError data_dir, bad_database_url, bad_store_url.
     """
     secret = settings.database_url
     url = database_url(secret.get_secret_value() if secret else None, settings.data_dir)
@@ -48,7 +56,12 @@ def open_store(settings: Settings) -> tuple[Database, Blobs]:
         ) from exc
     store = settings.store_url
     blobs = open_blobs(store.get_secret_value() if store else None, settings.data_dir)
-    database = Database(url)
+    return Database(url), blobs
+
+
+def open_store(settings: Settings) -> tuple[Database, Blobs]:
+    """As `connect`, with the tables up to date; OptionError database_unreachable, database_newer too."""
+    database, blobs = connect(settings)
     try:
         migrate.upgrade(database)
     except OperationalError as exc:

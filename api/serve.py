@@ -30,7 +30,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) 
     OptionError not_local (single user, but a host that others reach), port_taken or bad_setting; those of
     `api.classroom.open_store`.
     """
-    settings = _settings()
+    settings = settings_or_error()
     if single_user and not _is_loopback(host):
         raise OptionError(
             "not_local",
@@ -111,7 +111,8 @@ class PromptProtocol(H11Protocol):
             self.transport.close()
 
 
-def _settings() -> Settings:
+def settings_or_error() -> Settings:
+    """What the environment says; OptionError bad_setting."""
     try:
         return default_settings()
     except ValidationError as exc:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assessor import service_commands
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -122,25 +124,8 @@ def render(
     typer.echo(f"{count} pads in {out}, their truth in {out / 'truth.json'}.")
 
 
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
-    single_user: Annotated[
-        bool, typer.Option("--single-user", help="No accounts, this machine only.")
-    ] = False,
-) -> None:
-    """Run the service and its page; prints the address to open."""
-    from importlib.metadata import entry_points
-
-    # Found, not imported: the assessor works without the service installed.
-    found = list(entry_points(group="assessor.commands", name="serve"))
-    if not found:
-        typer.echo("The service is not installed: install suture-assessor as a package.", err=True)
-        raise typer.Exit(WRONG_USAGE)
-    run: Callable[[str, int, bool], None] = found[0].load()
-    with _errors_as_usage():
-        run(host, port, single_user)
+for service_command in service_commands.COMMANDS:
+    app.command()(service_command)
 
 
 def _version(wanted: bool) -> None:

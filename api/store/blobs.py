@@ -61,6 +61,16 @@ class Blobs:
             )
         return data
 
+    def is_whole(self, sha256: str) -> bool:
+        """Whether the bytes are there and are what they were; ServiceError storage_away."""
+        try:
+            self.get(sha256)
+        except ServiceError as exc:
+            if exc.code in ("blob_missing", "blob_damaged"):
+                return False
+            raise
+        return True
+
     def drop_unused(self, session: Session, hashes: list[str]) -> int:
         """Delete those of `hashes` that nothing refers to, rows and objects; how many."""
         dropped = 0

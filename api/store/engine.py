@@ -69,6 +69,13 @@ class Database:
             yield session
 
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """As `reading`, and every query of the block sees the same moment on PostgreSQL too."""
+        level: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with Session(self._reading.execution_options(**level)) as session:
+            yield session
+
+    @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that is committed when the block ends well, else rolled back as if never begun."""
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
@@ -81,6 +88,7 @@ class Database:
 def _postgresql(url: URL) -> Engine:
     return create_engine(
         url,
+        hide_parameters=True,  # an error's text ends in a log
         pool_pre_ping=True,  # a connection that died while it lay idle is replaced unseen
         pool_size=10,
         max_overflow=10,
@@ -93,7 +101,7 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, pool_timeout=BUSY_TIMEOUT_S)
+    engine = create_engine(url, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:
