@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assessor import service_commands
+from assessor.motion import commands as motion_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +88,10 @@ def grade(
     typer.echo(f"Results: {out / CSV_NAME}, and a picture and a JSON file for each photo beside it.")
     assessed = sum(photo.assessed for photo in done)
     raise typer.Exit(DONE if assessed == len(done) else SOME_NOT_ASSESSED if assessed else NOTHING_ASSESSED)
+
+
+app.command()(motion_commands.motion)
+app.command()(motion_commands.live)
 
 
 @app.command()

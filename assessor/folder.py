@@ -114,7 +114,7 @@ def grade_folder(
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise _cannot_write(out, exc) from exc
+        raise cannot_write(out, exc) from exc
     if on_start is not None:
         on_start(len(photos))
     key = run_key(options)
@@ -138,13 +138,13 @@ def grade_folder(
         with closing(_grade_all(tasks, jobs)) as grading:  # closed at once, not when a traceback is dropped
             for at, graded in grading:
                 index = todo[at]
-                source = {"photo": _relative(photos[index], out), "key": key}
+                source = {"photo": relative(photos[index], out), "key": key}
                 _store(out, names[index], graded, source, options)
                 finish(index, graded.result, kept=False)
     finally:
         ordered = [done[index] for index in sorted(done)]
-        rows = [r for d in ordered for r in tables.rows(d.result, photo=_relative(d.photo, out), name=d.name)]
-        _write(out / CSV_NAME, tables.to_csv(rows).encode())
+        rows = [r for d in ordered for r in tables.rows(d.result, photo=relative(d.photo, out), name=d.name)]
+        write_whole(out / CSV_NAME, tables.to_csv(rows).encode())
     return ordered
 
 
@@ -161,7 +161,7 @@ def name_results(photos: Sequence[Path], out: Path) -> list[str]:
         owner = _owner(path)
         if owner is not None:
             ours[owner] = path.stem
-    return [_name(photo, _relative(photo, out), taken, ours) for photo in photos]
+    return [_name(photo, relative(photo, out), taken, ours) for photo in photos]
 
 
 def _name(photo: Path, source: str, taken: set[str], ours: dict[str, str]) -> str:
@@ -259,12 +259,12 @@ def _store(out: Path, name: str, graded: _Graded, grading: dict[str, str], optio
     if graded.overlay_png is None:
         overlay.unlink(missing_ok=True)
     else:
-        _write(overlay, graded.overlay_png)
+        write_whole(overlay, graded.overlay_png)
     text = json.dumps(graded.result, ensure_ascii=False, indent=1, allow_nan=False)
-    _write(out / f"{name}.json", text.encode())
+    write_whole(out / f"{name}.json", text.encode())
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Whole or not at all, also where the power goes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -275,13 +275,13 @@ def _write(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as exc:
         temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, exc) from exc
+        raise cannot_write(path, exc) from exc
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _cannot_write(path: Path, exc: OSError) -> OptionError:
+def cannot_write(path: Path, exc: OSError) -> OptionError:
     return OptionError(
         "cannot_write", f"Cannot write {path}: {exc.strerror}.", "Free space, or give another --out."
     )
@@ -308,7 +308,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _relative(photo: Path, out: Path) -> str:
+def relative(photo: Path, out: Path) -> str:
     """Where the photo lies as seen from its results: holds when both move together, names nobody's home."""
     try:
         return Path(os.path.relpath(photo.resolve(), out.resolve())).as_posix()

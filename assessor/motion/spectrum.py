@@ -7,8 +7,6 @@ tremor's band, and neither jitter nor dropped frames change an amplitude.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,14 +29,6 @@ def parameters(length_s: float) -> int:
     return 4 + 2 * _harmonics(length_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Sines:
-    """Sines taken out of a window: `freq_hz` (k,) and in-phase power matrices (k, 2, 2) of x and y, px^2."""
-
-    freq_hz: Array
-    power: Array
-
-
 class WindowFit:
     """One window's spectrum; sines found in it can be taken out, one after the other, all fitted jointly.
 
@@ -54,10 +44,12 @@ class WindowFit:
         self.freq_hz = freq_hz
         self.bandwidth_hz = len(t) * float((weight**2).sum() / weight.sum() ** 2) / length_s
         self.sines_hz: list[float] = []
-        self._t, self._xy = t, xy
+        self.sines_power: list[Array] = []  # each (2, 2): mean squares of x and y and their product, px^2
+        self._t = t
         self._root = np.sqrt(weight)[:, None]
-        self._slow = _nuisance(t, length_s)
-        self._basis, _ = np.linalg.qr(self._root * self._slow)
+        self._weight = float(weight.sum())
+        self._slow, _ = np.linalg.qr(self._root * _nuisance(t, length_s))
+        self._basis = self._slow
         self._y = self._without(self._root * xy, self._basis)
         cos, sin = _sine(t, freq_hz)
         self._cos = self._without(self._root * cos, self._basis)
@@ -67,6 +59,12 @@ class WindowFit:
     def density(self) -> Array:
         """One-sided power density of x plus y (f,), px^2 / Hz, of what is not taken out yet."""
         return _power(self._cos, self._sin, self._y) / self.bandwidth_hz
+
+    @property
+    def rest(self) -> Array:
+        """Like `density`, but adding up to the rest's power (Parseval): nothing near a sine is scaled up."""
+        along = np.stack([self._cos.T @ self._y, self._sin.T @ self._y])
+        return np.asarray(2 * (along**2).sum(axis=(0, 2)) / self._weight**2 / self.bandwidth_hz)
 
     def refined(self, freq_hz: float) -> float:
         """The frequency near a grid's maximum at which a sine takes out most: by parabolas, Hz."""
@@ -81,28 +79,22 @@ class WindowFit:
         return freq_hz
 
     def take_out(self, freq_hz: float) -> None:
-        """Fit a sine of this frequency alongside from now on."""
+        """Fit a sine of this frequency alongside from now on; its power is what it takes from the rest.
+
+        Not the square of its amplitude in a joint fit: two near sines of opposite sign have any.
+        """
         columns = self._columns(np.array([freq_hz]))
         basis, _ = np.linalg.qr(np.concatenate(columns, axis=1))
+        share = basis.T @ self._y
+        # Over uneven times the slow terms take a little of any sine.
+        sine = self._root * np.concatenate(_sine(self._t, np.array([freq_hz])), axis=1)
+        kept = 1 - float(((self._slow.T @ sine) ** 2).sum() / (sine**2).sum())
+        self.sines_power.append(share.T @ share / self._weight / kept)
         self._y, self._cos, self._sin = (
             self._without(part, basis) for part in (self._y, self._cos, self._sin)
         )
         self._basis = np.concatenate([self._basis, basis], axis=1)
         self.sines_hz.append(freq_hz)
-
-    def sines(self) -> Sines:
-        """The sines taken out, from one joint fit; neighbours' common power is shared among them."""
-        freq = np.array(self.sines_hz)
-        k = len(freq)
-        if k == 0:
-            return Sines(freq, np.zeros((0, 2, 2)))
-        cos, sin = _sine(self._t, freq)
-        design = np.concatenate([cos, sin, self._slow], axis=1)
-        solved, *_ = np.linalg.lstsq(self._root * design, self._root * self._xy, rcond=None)
-        parts = cos[:, :, None] * solved[None, :k] + sin[:, :, None] * solved[None, k : 2 * k]  # (n, k, 2)
-        whole = parts.sum(axis=1)
-        shared = np.einsum("nka,nb->kab", parts, whole) / len(self._t)
-        return Sines(freq, (shared + shared.transpose(0, 2, 1)) / 2)
 
     def _density_at(self, freq_hz: Array) -> Array:
         return _power(*self._columns(freq_hz), self._y) / self.bandwidth_hz

@@ -83,12 +83,11 @@ class TipTremor:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """One window looked at: densities (f,) px^2 / Hz; `rest` is what the sines left, valid where `free`."""
+    """One window looked at: densities (f,) px^2 / Hz; `rest` is what the sines left."""
 
     window: SlowWindow
     density: Array
     rest: Array
-    free: NDArray[np.bool_]
     sines_hz: Array
     sines_power: Array
     bandwidth_hz: float
@@ -179,26 +178,24 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
     if seen.mean() < REFERENCE_SHARE:
         return None
     fitted = WindowFit(t, xy, freq)
-    density = rest = fitted.density
+    density = left = fitted.density
     free, level = _free(freq, fitted), 0.0
     while True:
-        level = float(np.median(rest[free])) / MEDIAN_OF_NOISE
-        candidates = np.where(free & (freq <= SEARCH_HZ[1]), rest, 0.0)
+        level = float(np.median(left[free])) / MEDIAN_OF_NOISE
+        candidates = np.where(free & (freq <= SEARCH_HZ[1]), left, 0.0)
         k = int(candidates.argmax())
         if candidates[k] < SINE_GATE * level or len(fitted.sines_hz) == MOST_SINES:
             break
         fitted.take_out(fitted.refined(float(freq[k])))
-        rest, free = fitted.density, _free(freq, fitted)
-    sines = fitted.sines()
+        left, free = fitted.density, _free(freq, fitted)
     noise = signal.noise[window.at]
     halves = np.isfinite(noise).all(axis=1)
     return _Looked(
         window=window,
         density=density,
-        rest=rest,
-        free=free,
-        sines_hz=sines.freq_hz,
-        sines_power=sines.power,
+        rest=fitted.rest,
+        sines_hz=np.array(fitted.sines_hz),
+        sines_power=np.array(fitted.sines_power).reshape(-1, 2, 2),
         bandwidth_hz=fitted.bandwidth_hz,
         level=level,
         floor=WindowFit(t[seen], still[seen], freq).density,
@@ -279,11 +276,7 @@ def _band(
         own = _sines_of(one, band)
         gains = np.interp(one.sines_hz[own], freq, gain)
         power = float((np.trace(one.sines_power[own], axis1=1, axis2=2) / gains).sum())
-        left = max(0.0, width - one.bandwidth_hz * int(own.sum()))
-        free = inside & one.free
-        if free.any():
-            power += float((one.rest / gain)[free].mean()) * left
-        powers.append(power - floor_power)
+        powers.append(power + float((one.rest / gain)[inside].mean()) * width - floor_power)
     unit = 1.0 if given.um_per_px is None else given.um_per_px
     floor_rms = math.sqrt(floor_power)
     rms = math.sqrt(max(0.0, float(np.median(powers))))
