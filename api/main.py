@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from api import classroom, errors, job
+from api import classroom, errors, job, telemetry
 from api.headers import SecurityHeaders
 from api.hosts import LocalHostsOnly
 from api.limits import UploadGuard
@@ -67,6 +67,7 @@ def create_app(
     )
     app.state.settings = settings
     errors.install(app)
+    app.include_router(telemetry.router)
     app.include_router(health.router, prefix=API)
     app.include_router(photos.router, prefix=API)
     app.include_router(live.router, prefix=API)
@@ -84,4 +85,6 @@ def create_app(
     if single_user:
         app.add_middleware(LocalHostsOnly)
     app.add_middleware(SecurityHeaders)
+    app.state.telemetry = telemetry.Telemetry()
+    app.add_middleware(telemetry.RequestLog, telemetry=app.state.telemetry)  # last: around all others
     return app

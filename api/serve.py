@@ -15,6 +15,7 @@ from api.classroom import first_admin_link
 from api.live.wire import MAX_MESSAGE_BYTES
 from api.main import create_app
 from api.settings import Settings, default_settings
+from api.telemetry import configure_logs
 from assessor.errors import OptionError
 
 KEEP_ALIVE_S = 15
@@ -31,6 +32,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) 
     `api.classroom.open_store`.
     """
     settings = settings_or_error()
+    configure_logs()
     if single_user and not _is_loopback(host):
         raise OptionError(
             "not_local",
@@ -64,7 +66,7 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         access_log=False,  # it would keep addresses of persons
         server_header=False,
-        log_level="warning",
+        log_config=None,  # api.telemetry has set it up
     )
 
 

@@ -89,6 +89,11 @@ def progress(session: Session, batch_id: int) -> dict[JobState, int]:
     return dict(session.execute(query).all())
 
 
+def by_state(session: Session) -> dict[str, int]:
+    """How many jobs there are in each state, of all batches."""
+    return {state: n for state, n in session.execute(select(Job.state, func.count()).group_by(Job.state))}
+
+
 def jobs(session: Session, batch_id: int, part: Slice) -> Page[Job]:
     return page_of(session, select(Job).where(Job.batch_id == batch_id).order_by(Job.id), part)
 
