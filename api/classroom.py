@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import OperationalError
 
-from api.routes import accounts, corrections, courses, people, pictures, rubrics, submissions
+from api.grading import Grader
+from api.routes import accounts, batches, corrections, courses, people, pictures, rubrics, submissions
 from api.security import SameSiteOnly
 from api.settings import Settings
 from api.store import migrate
@@ -26,6 +28,7 @@ ROUTERS = (
     courses.router,
     rubrics.router,
     submissions.router,
+    batches.router,
     corrections.router,
     pictures.router,
 )
@@ -84,9 +87,12 @@ async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> Asyn
         with database.writing() as session:
             me = local_person(session)
             app.state.local = Caller(me.id, me.role)
+    app.state.grader = Grader(database, blobs, app.state.pool)
+    app.state.grader.start()
     try:
         yield
     finally:
+        await run_in_threadpool(app.state.grader.stop)
         database.dispose()
 
 

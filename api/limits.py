@@ -6,6 +6,8 @@ A plain ASGI middleware, because a Content-Length may lie and a chunked body has
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -38,16 +40,24 @@ class _Body:
 class UploadGuard:
     """Caps a request's body in bytes and time, and how many bodies are in the house at once.
 
+    Paths that begin with a key of `larger_bytes` may send that much, for as long as they do not trickle.
     Raises (into the application) or answers `ServiceError`s: upload_too_large, upload_too_slow, busy.
     """
 
     def __init__(
-        self, app: ASGIApp, *, max_body_bytes: int, receive_timeout_s: float, max_uploads: int
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        receive_timeout_s: float,
+        max_uploads: int,
+        larger_bytes: Mapping[str, int],
     ) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
         self.receive_timeout_s = receive_timeout_s
         self.max_uploads = max_uploads
+        self.larger_bytes = larger_bytes
         self.uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,40 +71,21 @@ class UploadGuard:
         if body.complete:
             await self.app(scope, receive, send)
             return
-        if length > self.max_body_bytes:
-            await self._too_large().response()(scope, receive, send)
+        most_bytes, patience_s = self.max_body_bytes, self.receive_timeout_s
+        for path, larger_bytes in self.larger_bytes.items():
+            if scope["path"].startswith(path):
+                most_bytes, patience_s = larger_bytes, math.inf
+        if length > most_bytes:
+            await _too_large(most_bytes).response()(scope, receive, send)
             return
         if self.uploads >= self.max_uploads:
             await self._busy().response()(scope, receive, send)
             return
         self.uploads += 1
         try:
-            await self.app(scope, self._counting_receive(body, receive), send)
+            await self.app(scope, _counting_receive(body, receive, most_bytes, patience_s), send)
         finally:
             self.uploads -= 1
-
-    def _counting_receive(self, body: _Body, receive: Receive) -> Receive:
-        start = asyncio.get_running_loop().time()
-
-        async def counting_receive() -> Message:
-            if body.complete:
-                return await receive()
-            patience_s = min(self.receive_timeout_s, GRACE_S + body.received_bytes / SLOWEST_BYTES_PER_S)
-            try:
-                async with asyncio.timeout_at(start + patience_s):
-                    message = await receive()
-            except TimeoutError:
-                raise ServiceError(
-                    "upload_too_slow",
-                    f"The photo was not all there after {patience_s:.0f} seconds",
-                    "Move to a better connection, or send a smaller photo.",
-                ) from None
-            _count(body, message)
-            if body.received_bytes > self.max_body_bytes:
-                raise self._too_large()
-            return message
-
-        return counting_receive
 
     def _patient_send(self, scope: Scope, body: _Body, receive: Receive, send: Send) -> Send:
         """`send` that answers before the body is in without cutting the client off."""
@@ -116,13 +107,6 @@ class UploadGuard:
 
         return patient_send
 
-    def _too_large(self) -> ServiceError:
-        return ServiceError(
-            "upload_too_large",
-            f"The upload is larger than {self.max_body_bytes // MIB} MB",
-            "Send the photo as the phone saved it (JPEG or HEIC), one photo at a time.",
-        )
-
     def _busy(self) -> ServiceError:
         return ServiceError(
             "busy",
@@ -130,6 +114,38 @@ class UploadGuard:
             f"Try again in {RETRY_AFTER_S} seconds.",
             headers={"retry-after": str(RETRY_AFTER_S)},
         )
+
+
+def _counting_receive(body: _Body, receive: Receive, most_bytes: int, longest_s: float) -> Receive:
+    start = asyncio.get_running_loop().time()
+
+    async def counting_receive() -> Message:
+        if body.complete:
+            return await receive()
+        patience_s = min(longest_s, GRACE_S + body.received_bytes / SLOWEST_BYTES_PER_S)
+        try:
+            async with asyncio.timeout_at(start + patience_s):
+                message = await receive()
+        except TimeoutError:
+            raise ServiceError(
+                "upload_too_slow",
+                f"The photo was not all there after {patience_s:.0f} seconds",
+                "Move to a better connection, or send a smaller photo.",
+            ) from None
+        _count(body, message)
+        if body.received_bytes > most_bytes:
+            raise _too_large(most_bytes)
+        return message
+
+    return counting_receive
+
+
+def _too_large(most_bytes: int) -> ServiceError:
+    return ServiceError(
+        "upload_too_large",
+        f"The upload is larger than {most_bytes // MIB} MB",
+        "Send photos as the phone saved them, a class in several uploads; cut clips to the exercise.",
+    )
 
 
 def _count(body: _Body, message: Message) -> None:

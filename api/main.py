@@ -81,6 +81,7 @@ def create_app(
         max_body_bytes=settings.max_upload_bytes,
         receive_timeout_s=settings.upload_timeout_s,
         max_uploads=settings.max_uploads,
+        larger_bytes={f"{API}/batches": settings.max_batch_bytes},
     )
     if single_user:
         app.add_middleware(LocalHostsOnly)

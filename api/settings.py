@@ -19,6 +19,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ASSESSOR_", frozen=True, extra="ignore")
 
     max_upload_mb: int = Field(default=40, ge=1, le=1024, description="largest request body, in MiB")
+    max_batch_mb: int = Field(
+        default=2048,
+        ge=1,
+        le=65536,
+        description="largest upload of a class's photos, packed and unpacked, in MiB",
+    )
     upload_timeout_s: float = Field(
         default=60.0, gt=0, description="time a client has to send the whole body"
     )
@@ -45,6 +51,11 @@ class Settings(BaseSettings):
         default=4096, ge=512, description="address space of one grading process, in MiB"
     )
 
+    cluster: str | None = Field(
+        default=None,
+        pattern=r"^(tcp|tls)://",
+        description="a Dask scheduler whose workers grade batches, instead of this machine",
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(user_data_dir("suture-assessor", appauthor=False)),
         description="where the embedded database and the photos are",
@@ -73,6 +84,10 @@ class Settings(BaseSettings):
     @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mb * MIB
+
+    @property
+    def max_batch_bytes(self) -> int:
+        return self.max_batch_mb * MIB
 
     @property
     def worker_memory_bytes(self) -> int:

@@ -17,18 +17,19 @@ import queue
 import signal
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from typing import Literal
+from typing import Any, Literal
 
 from api.children import START_TIMEOUT_S, killing_after, limit_memory, spawn
 from api.errors import ServiceError, internal_error
-from api.job import GradeReply, GradeRequest
+from api.job import GradeReply
 from assessor.errors import AssessorError
 
 log = logging.getLogger("assessor.api")
 
-Job = Callable[[GradeRequest], GradeReply]
+# A GradeRequest, or whatever else the job takes: it is pickled.
+Job = Callable[[Any], GradeReply]
 Outcome = Literal["done", "refused", "out_of_memory", "failed"]
 
 # Grading yields to the process that answers requests.
@@ -36,7 +37,7 @@ NICENESS = 5
 
 
 class WorkerPool:
-    """`size` processes that run `job`; `await run(request)` from any task of one event loop."""
+    """`size` processes that run `job`: `await run(request)` from any task of one event loop, or `submit`."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class WorkerPool:
         memory_bytes: int,
         warm: Callable[[int], None] | None = None,
     ) -> None:
+        self.slots = size
         self._timeout_s = timeout_s
         self._workers = [_Worker(job, warm, size, memory_bytes) for _ in range(size)]
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
@@ -61,17 +63,21 @@ class WorkerPool:
         """Photos waiting or being graded."""
         return self._pending
 
-    async def run(self, request: GradeRequest) -> GradeReply:
-        """Grade in a child.
-
-        AssessorError where the photo cannot be graded; ServiceError grading_timeout, grading_died,
-        grading_out_of_memory, internal_error.
-        """
+    async def run(self, request: Any) -> GradeReply:
+        """Grade in a child; what `submit` raises."""
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._on_idle, request)
+            return await asyncio.wrap_future(self.submit(request))
         finally:
             self._pending -= 1
+
+    def submit(self, request: Any) -> Future[GradeReply]:
+        """Grade in a child, from any thread.
+
+        The future has an AssessorError where the photo cannot be graded; ServiceError grading_timeout,
+        grading_died, grading_out_of_memory, internal_error.
+        """
+        return self._threads.submit(self._on_idle, request)
 
     def close(self) -> None:
         """Stop the children; a photo being graded ends in grading_died."""
@@ -81,7 +87,7 @@ class WorkerPool:
         for worker in self._workers:  # one may have been started again by a request that was running
             worker.stop()
 
-    def _on_idle(self, request: GradeRequest) -> GradeReply:
+    def _on_idle(self, request: Any) -> GradeReply:
         worker = self._idle.get()  # never waits long: as many threads as workers
         try:
             return worker.run(request, self._timeout_s)
@@ -112,7 +118,7 @@ class _Worker:
         self._process.kill()
         self._process.join()
 
-    def run(self, request: GradeRequest, timeout_s: float) -> GradeReply:
+    def run(self, request: Any, timeout_s: float) -> GradeReply:
         if self._closed:
             raise _died()
         if not self._process.is_alive():
@@ -151,8 +157,8 @@ def _outcome(header: dict[str, str], document: bytes, picture: bytes) -> GradeRe
         case "out_of_memory":
             raise ServiceError(
                 "grading_out_of_memory",
-                "The photo needs more memory than grading may use",
-                "Send a smaller photo: 12 megapixels are plenty.",
+                "This needs more memory than grading may use",
+                "Send it smaller: 12 megapixels are plenty for a photo, 1080p for a clip.",
             )
         case _:
             log.error("grading failed:\n%s", header.get("stack", ""))
@@ -162,8 +168,8 @@ def _outcome(header: dict[str, str], document: bytes, picture: bytes) -> GradeRe
 def _died() -> ServiceError:
     return ServiceError(
         "grading_died",
-        "Grading broke down on this photo",
-        "Try again; if it happens again, send another photo.",
+        "Grading broke down on this file",
+        "Try again; if it happens again, send another one.",
     )
 
 
@@ -171,7 +177,7 @@ def _timeout(seconds: float) -> ServiceError:
     return ServiceError(
         "grading_timeout",
         f"Grading took longer than {seconds:g} seconds and was stopped",
-        "Try again in a moment, or send a smaller photo.",
+        "Try again in a moment, or send a smaller or shorter one.",
     )
 
 
@@ -194,7 +200,7 @@ def _serve(
             pipe.send_bytes(reply.picture)
 
 
-def _answer(job: Job, request: GradeRequest) -> tuple[dict[str, str], GradeReply]:
+def _answer(job: Job, request: Any) -> tuple[dict[str, str], GradeReply]:
     nothing = GradeReply(b"", b"")
     try:
         return {"outcome": "done"}, job(request)

@@ -12,12 +12,13 @@ from school import RUBRIC, WHO, School, school
 
 from api.main import create_app
 from api.settings import Settings
-from api.store import courses, people
+from api.store import courses, jobs, people
 
 OPEN = (200, 200, 200, 200, 200, 200)
 COURSE_MEMBER = (401, 404, 200, 404, 200, 200)  # visitor, stranger, pupil, colleague, teacher, admin
 COURSE_TEACHER = (401, 404, 403, 404, 200, 200)
 SIGNED_IN = (401, 200, 200, 200, 200, 200)
+BATCH = (401, 403, 403, 404, 200, 200)
 TEACHERS = (401, 403, 403, 200, 200, 200)
 ADMINS = (401, 403, 403, 403, 403, 200)
 _number = itertools.count()
@@ -89,6 +90,13 @@ RULES = (
     Rule("GET", "/submissions/{at_home}", (401, 404, 200, 404, 404, 200)),
     Rule("DELETE", "/submissions/{fresh_at_home}", (401, 404, 200, 404, 404, 200)),
     Rule("GET", "/progress", SIGNED_IN),
+    Rule("POST", "/batches", BATCH, "files"),
+    Rule("GET", "/batches", TEACHERS),
+    Rule("GET", "/batches/{batch}", BATCH),
+    Rule("PATCH", "/batches/{batch}", BATCH, {"state": "paused"}),
+    Rule("POST", "/batches/{batch}/files", BATCH, "files"),
+    Rule("GET", "/batches/{batch}/submissions/{handed_in}/overlay.png", BATCH),
+    Rule("POST", "/assignments/{assignment}/regrade", COURSE_TEACHER, {}),
 )
 
 
@@ -97,6 +105,10 @@ def room() -> Iterator[School]:
     with school() as found:
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["assignment"])
         found.ids["at_home"] = found.hand_in("pupil")
+        with found.database.writing() as session:
+            task = courses.assignment(session, found.caller("teacher"), found.ids["assignment"])
+            batch = jobs.add_batch(session, found.caller("teacher"), task, [found.ids["handed_in"]])
+            found.ids["batch"] = batch.id
         yield found
 
 
@@ -123,6 +135,9 @@ def test_everybody_gets_what_the_table_says(room: School, rule: Rule) -> None:
         sent: dict[str, Any] = {}
         if rule.body == "file":
             sent["files"] = {"file": ("pad.jpg", b"pad")}
+        elif rule.body == "files":
+            sent["files"] = {"files": ("pad.jpg", b"pad")}
+            sent["data"] = {"assignment": room.ids["assignment"]} if rule.path == "/batches" else {}
         elif rule.body is not None:
             number = str(next(_number))
             sent["json"] = {

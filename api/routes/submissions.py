@@ -64,7 +64,8 @@ class SubmissionOut(BaseModel):
     state: State
     person_id: int | None
     assignment_id: int | None
-    file: str
+    file: str = Field(description='"submission 12" where the assignment is marked blind')
+    participant: str | None = Field(description="the name that a class's upload gave")
     technique: str | None
     suture_size: str | None
     kit: str | None
@@ -121,14 +122,17 @@ def _mark(row: Mark) -> MarkOut:
     return MarkOut(**{name: getattr(row, name) for name in MarkOut.model_fields})
 
 
-def submission_out(row: Row) -> SubmissionOut:
+def submission_out(row: Row, caller: Caller) -> SubmissionOut:
+    """Without what tells whose it is where the assignment is marked blind; oneself one may know."""
     s = row.submission
+    hidden = row.blind and s.person_id != caller.person_id
     return SubmissionOut(
         id=s.id,
         state=row.state,
-        person_id=s.person_id,
+        person_id=None if hidden else s.person_id,
         assignment_id=s.assignment_id,
-        file=s.file_name,
+        file=f"submission {s.id}" if hidden else s.file_name,
+        participant=None if hidden else s.participant,
         technique=s.technique,
         suture_size=s.suture_size,
         kit=s.kit,
@@ -164,7 +168,7 @@ async def hand_in(request: Request, caller: SignedIn) -> Response:
         GradeRequest(upload.photo, upload.name, options, "screen", rubric.text_toml if rubric else None)
     )
     row = await run_in_threadpool(_keep, request, caller, upload, options, assignment, reply)
-    body = b'{"submission": ' + submission_out(row).model_dump_json().encode()
+    body = b'{"submission": ' + submission_out(row, caller).model_dump_json().encode()
     return Response(body + b', "assessment": ' + reply.document + b"}", 201, media_type="application/json")
 
 
@@ -250,12 +254,12 @@ def list_submissions(
     """Those that the caller may see: a trainee their own, an instructor their courses'."""
     wanted = Filter(assignment, person, technique, state, hint)
     found = submissions.submissions(session, caller, wanted, page, order)
-    return Listed(items=[submission_out(row) for row in found.items], total=found.total)
+    return Listed(items=[submission_out(row, caller) for row in found.items], total=found.total)
 
 
 @router.get("/submissions/{submission_id}")
 def get_submission(caller: SignedIn, session: Reading, submission_id: Id) -> SubmissionOut:
-    return submission_out(_row(session, caller, submission_id))
+    return submission_out(_row(session, caller, submission_id), caller)
 
 
 @router.get("/submissions/{submission_id}/assessment", response_model=PhotoAssessment)

@@ -71,6 +71,15 @@ def members(session: Session, course_id: int, part: Slice) -> Page[tuple[Person,
     return Page([(p, roles[p.id]) for p in page.items], page.total)
 
 
+def roster(session: Session, course_id: int) -> list[tuple[int, str, str | None]]:
+    """Id, name and e-mail address of everybody in a course."""
+    query = select(Person.id, Person.name, Person.email).join(Membership)
+    return [
+        (id_, name, email)
+        for id_, name, email in session.execute(query.where(Membership.course_id == course_id))
+    ]
+
+
 def set_member(session: Session, course_id: int, subject: Person, role: CourseRole) -> None:
     """Put somebody into a course, or change what they are in it; ServiceError not_a_teacher."""
     if role == "instructor" and subject.role == "trainee":

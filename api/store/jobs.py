@@ -17,7 +17,17 @@ from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
 from api.store.insert import insert_new
-from api.store.models import Assignment, Batch, BatchState, Job, JobState, Result, Rubric, utc_now
+from api.store.models import (
+    Assignment,
+    Batch,
+    BatchState,
+    Job,
+    JobState,
+    Result,
+    Rubric,
+    Submission,
+    utc_now,
+)
 from api.store.page import Page, Slice, page_of
 from api.store.scope import Caller, sees_batch
 
@@ -37,6 +47,16 @@ class Claim:
     owner: str
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claim with what grading it needs; `rubric_toml` where the rubric is a course's own."""
+
+    claim: Claim
+    submission: Submission
+    rubric_key: str
+    rubric_toml: str | None
+
+
 def rubric_key(session: Session, assignment: Assignment | None) -> str:
     """What identifies the rubric of a result: "auto", "builtin:NAME" or "sha256:HASH"."""
     if assignment is not None and assignment.rubric_id is not None:
@@ -47,15 +67,26 @@ def rubric_key(session: Session, assignment: Assignment | None) -> str:
 
 
 def add_batch(
-    session: Session, caller: Caller, assignment: Assignment | None, submission_ids: Sequence[int]
+    session: Session,
+    caller: Caller,
+    assignment: Assignment | None,
+    submission_ids: Sequence[int],
+    rubric: Rubric | str | None = None,
 ) -> Batch:
-    """A running batch of these submissions, by the assignment's rubric as it stands now."""
+    """A running batch of these submissions, by `rubric` (the name of one that comes with the assessor, or
+    a course's), else by the assignment's as it stands now."""
+    if isinstance(rubric, Rubric):
+        key, rubric_id = "sha256:" + rubric.sha256, rubric.id
+    elif rubric is not None:
+        key, rubric_id = "builtin:" + rubric, None
+    else:
+        key, rubric_id = rubric_key(session, assignment), assignment.rubric_id if assignment else None
     batch = Batch(
         assignment_id=assignment.id if assignment else None,
         created_by=caller.person_id,
         state="running",
-        rubric_key=rubric_key(session, assignment),
-        rubric_id=assignment.rubric_id if assignment else None,
+        rubric_key=key,
+        rubric_id=rubric_id,
     )
     session.add(batch)
     session.flush()
@@ -64,10 +95,13 @@ def add_batch(
 
 
 def add_jobs(session: Session, batch_id: int, submission_ids: Sequence[int]) -> None:
-    """Put submissions into a batch; one that is in it already stays there once."""
+    """Put submissions into a batch; one that is in it already stays there once. A batch that was done
+    goes on."""
     for submission_id in submission_ids:
         row = {"batch_id": batch_id, "submission_id": submission_id}
         insert_new(session, Job, {**row, "state": "waiting", "tries": 0, "faults": 0})
+    again = update(Batch).where(Batch.id == batch_id, Batch.state == "done")
+    session.execute(again.values(state="running", finished_at=None))
 
 
 def batch(session: Session, caller: Caller, batch_id: int) -> Batch:
@@ -96,6 +130,11 @@ def by_state(session: Session) -> dict[str, int]:
 
 def jobs(session: Session, batch_id: int, part: Slice) -> Page[Job]:
     return page_of(session, select(Job).where(Job.batch_id == batch_id).order_by(Job.id), part)
+
+
+def submissions_of(session: Session, batch_id: int) -> Sequence[int]:
+    """Ids of a batch's submissions, in the order in which they came."""
+    return session.scalars(select(Job.submission_id).where(Job.batch_id == batch_id).order_by(Job.id)).all()
 
 
 def waiting(session: Session) -> int:
@@ -134,6 +173,26 @@ def claim(
         .execution_options(synchronize_session=False)
     )
     return sorted((Claim(*row, owner) for row in taken), key=lambda c: c.job_id)
+
+
+def anything_open(session: Session, now: datetime | None = None) -> bool:
+    """Whether `claim` or `close_finished` could find something to do; only reads."""
+    running = select(Batch.id).where(Batch.state == "running")
+    lapsed = select(Job.id).where(_lapsed(now or utc_now()))
+    return bool(session.scalar(select(or_(running.exists(), lapsed.exists()))))
+
+
+def work(session: Session, claims: Sequence[Claim]) -> list[Work]:
+    """What is to be done for each claim."""
+    query = (
+        select(Job.id, Submission, Batch.rubric_key, Rubric.text_toml)
+        .join(Batch, Batch.id == Job.batch_id)
+        .join(Submission, Submission.id == Job.submission_id)
+        .outerjoin(Rubric, Rubric.id == Batch.rubric_id)
+        .where(Job.id.in_([c.job_id for c in claims]))
+    )
+    found = {job_id: (subject, key, toml) for job_id, subject, key, toml in session.execute(query)}
+    return [Work(c, *found[c.job_id]) for c in claims if c.job_id in found]
 
 
 def renew(session: Session, claims: Sequence[Claim], lease: timedelta) -> set[int]:

@@ -16,6 +16,7 @@ from api.errors import ServiceError, not_there
 from api.store.digest import digest
 from api.store.insert import insert_new
 from api.store.models import (
+    Assignment,
     Mark,
     Result,
     ResultDocument,
@@ -44,11 +45,15 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A submission with the result that counts and the mark that overrides it, if there are any."""
+    """A submission with the result that counts and the mark that overrides it, if there are any.
+
+    `blind`: who judges it is not to know whose it is.
+    """
 
     submission: Submission
     result: Result | None
     override: Mark | None
+    blind: bool = False
 
     @property
     def state(self) -> State:
@@ -63,6 +68,18 @@ def add_submission(session: Session, values: dict[str, Any]) -> Submission:
     session.add(new)
     session.flush()
     return new
+
+
+def same_submission(session: Session, values: dict[str, Any]) -> int | None:
+    """A submission of the same photo by the same hand for the same assignment; its id, if there is one."""
+    columns = ("blob_sha256", "assignment_id", "person_id", "participant", "participant_id")
+    return session.scalar(select(Submission.id).filter_by(**{c: values[c] for c in columns}).limit(1))
+
+
+def photos_of(session: Session, assignment_id: int) -> Sequence[int]:
+    """Ids of all photos handed in for an assignment."""
+    query = select(Submission.id).where(Submission.assignment_id == assignment_id, Submission.kind == "photo")
+    return session.scalars(query.order_by(Submission.id)).all()
 
 
 def submission(session: Session, caller: Caller, submission_id: int) -> Submission:
@@ -95,16 +112,20 @@ def submissions(
 def rows(session: Session, ids: Sequence[int]) -> list[Row]:
     """The submissions of these ids, in their order."""
     found = session.execute(
-        select(Submission, Result).outerjoin(Result, _counting()).where(Submission.id.in_(ids))
+        select(Submission, Result, Assignment.blind)
+        .outerjoin(Result, _counting())
+        .outerjoin(Assignment, Assignment.id == Submission.assignment_id)
+        .where(Submission.id.in_(ids))
     )
-    by_id = {s.id: (s, r) for s, r in found}
+    by_id = {s.id: (s, r, bool(blind)) for s, r, blind in found}
     overrides = {
         mark.submission_id: mark  # the last one of each stays
         for mark in session.scalars(
             select(Mark).where(Mark.submission_id.in_(ids), Mark.overrides).order_by(Mark.id)
         )
     }
-    return [Row(*by_id[id_], overrides.get(id_)) for id_ in ids if id_ in by_id]
+    wanted = [(*by_id[id_], overrides.get(id_)) for id_ in ids if id_ in by_id]
+    return [Row(subject, result, override, blind) for subject, result, blind, override in wanted]
 
 
 def drop_submission(session: Session, subject: Submission) -> list[str]:
@@ -223,12 +244,31 @@ def record_result(
         if found.hints:
             session.execute(insert(ResultHint), [{"result_id": new_id, "code": c} for c in found.hints])
     result = session.scalars(select(Result).filter_by(**key)).one()
-    session.execute(
-        update(Result).where(Result.submission_id == submission_id, Result.counts).values(counts=False)
+    _let_count(session, result)
+    return result
+
+
+def earlier_result(session: Session, submission_id: int, software: str, rubric_key: str) -> Result | None:
+    """The uncorrected result that is there already, which then counts; None where it is yet to be graded."""
+    locked = select(Submission.id).where(Submission.id == submission_id).with_for_update()
+    if session.scalar(locked) is None:
+        return None
+    result = session.scalar(
+        select(Result).filter_by(
+            submission_id=submission_id, software=software, rubric_key=rubric_key, correction_key=""
+        )
     )
+    if result is not None:
+        _let_count(session, result)
+    return result
+
+
+def _let_count(session: Session, result: Result) -> None:
+    """Of a locked submission's results let this one count."""
+    others = and_(Result.submission_id == result.submission_id, Result.counts, Result.id != result.id)
+    session.execute(update(Result).where(others).values(counts=False))
     session.execute(update(Result).where(Result.id == result.id).values(counts=True))
     session.refresh(result)
-    return result
 
 
 def document(session: Session, result_id: int) -> str:

@@ -1,0 +1,157 @@
+"""The photos of an upload: single files and zips, read one at a time, whatever a zip claims about itself.
+
+Nothing is unpacked to disk. What the directory of a zip says is checked before anything is read, and no
+entry is read beyond the size that it gave there.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from api.errors import ServiceError
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
+MOST_ENTRIES = 10_000
+# Of a zip's directory, which zipfile reads whole: some 400 bytes an entry.
+MOST_DIRECTORY_BYTES = 4_000_000
+STORED, DEFLATED = 0, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file that may be a photo; `why_not` says why it is left out, else `source` has its bytes."""
+
+    path: str
+    size_bytes: int
+    why_not: str | None
+    source: BinaryIO | tuple[zipfile.ZipFile, zipfile.ZipInfo]
+
+    def read(self) -> bytes:
+        """ServiceError zip_broken where a zip's entry is not what its directory says."""
+        if not isinstance(self.source, tuple):
+            self.source.seek(0)
+            return self.source.read()
+        archive, entry = self.source
+        try:
+            with archive.open(entry) as file:
+                data = file.read(entry.file_size + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as exc:
+            if isinstance(exc, OSError) and exc.errno is not None:
+                raise
+            raise _broken() from exc
+        if len(data) != entry.file_size:
+            raise _broken()
+        return data
+
+
+def photos(path: str, file: BinaryIO, *, most_bytes: int, most_photo_bytes: int) -> list[Photo]:
+    """Of one uploaded file: itself, or what a zip holds.
+
+    ServiceError zip_broken, zip_encrypted, zip_unsafe, zip_too_large. `most_bytes` unpacked.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(4)
+    if start not in (b"PK\x03\x04", b"PK\x05\x06"):
+        clean = path.replace("\\", "/").lstrip("/")
+        safe = "/".join(part for part in clean.split("/") if part not in ("", ".", "..")) or "photo"
+        # A phone's photo may have lost its suffix; what has another one is no photo.
+        suffix = PurePosixPath(safe).suffix
+        why_not = _why_not(safe if suffix else safe + ".jpg", size, most_photo_bytes)
+        return [Photo(safe, size, why_not, file)]
+    archive = _open(file, size)
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    _check(archive.infolist(), most_bytes)
+    return list(_entries(archive, entries, most_photo_bytes))
+
+
+def _entries(
+    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], most_photo_bytes: int
+) -> Iterator[Photo]:
+    for entry in entries:
+        why_not = _why_not(entry.filename, entry.file_size, most_photo_bytes)
+        if why_not is None and entry.compress_type not in (STORED, DEFLATED):
+            why_not = "packed in an unusual way"
+        yield Photo(entry.filename, entry.file_size, why_not, (archive, entry))
+
+
+def _why_not(path: str, size: int, most_photo_bytes: int) -> str | None:
+    parts = PurePosixPath(path).parts
+    if any(part.startswith((".", "~", "__MACOSX")) for part in parts):
+        return "hidden file"
+    if PurePosixPath(path).suffix.lower() not in PHOTO_SUFFIXES:
+        return "no photo (JPEG, PNG, WebP, HEIC)"
+    if size > most_photo_bytes:
+        return f"larger than {most_photo_bytes // 2**20} MB"
+    return "empty" if size == 0 else None
+
+
+def _open(file: BinaryIO, size: int) -> zipfile.ZipFile:
+    if _directory_bytes(file, size) > MOST_DIRECTORY_BYTES:
+        raise _too_large(f"It lists more than {MOST_ENTRIES} files")
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, NotImplementedError, struct.error) as exc:
+        raise _broken() from exc
+
+
+def _directory_bytes(file: BinaryIO, size: int) -> int:
+    """The size of the central directory as zipfile will read it; also of zip64."""
+    file.seek(max(0, size - 65_557))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise _broken()
+    directory: int = struct.unpack_from("<I", tail, at + 12)[0]
+    locator = at - 20
+    if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
+        (record,) = struct.unpack_from("<Q", tail, locator + 8)
+        # zipfile looks for the record right before its locator, wherever the locator points.
+        for place in {record, max(0, size - len(tail) + locator - 56)}:
+            if place + 56 <= size:
+                file.seek(place)
+                header = file.read(56)
+                if header[:4] == b"PK\x06\x06":
+                    directory = max(
+                        directory if directory != 0xFFFFFFFF else 0, *struct.unpack_from("<Q", header, 40)
+                    )
+    file.seek(0)
+    return directory
+
+
+def _check(entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
+    if len(entries) > MOST_ENTRIES:
+        raise _too_large(f"It lists more than {MOST_ENTRIES} files")
+    if sum(entry.file_size for entry in entries) > most_bytes:
+        raise _too_large(f"Unpacked it has more than {most_bytes // 2**20} MB")
+    for entry in entries:
+        name = entry.orig_filename.replace("\\", "/")
+        drive = len(name) > 1 and name[1] == ":"
+        if name.startswith("/") or drive or ".." in name.split("/") or "\x00" in name:
+            raise ServiceError(
+                "zip_unsafe",
+                "The zip has names that lead out of its folder",
+                "Pack the photos anew; a zip of Moodle or Canvas has no such names.",
+            )
+        if entry.flag_bits & 0x1:
+            raise ServiceError("zip_encrypted", "The zip is encrypted", "Pack it without a password.")
+
+
+def _too_large(why: str) -> ServiceError:
+    return ServiceError(
+        "zip_too_large",
+        f"The zip is too large. {why}",
+        "Pack the photos into several zips; one after the other.",
+    )
+
+
+def _broken() -> ServiceError:
+    return ServiceError(
+        "zip_broken", "The zip is damaged or incomplete", "Download or pack it again, and send it once more."
+    )

@@ -1,0 +1,171 @@
+"""A class's photos come in: one multipart upload -> submissions in a batch.
+
+Each photo is kept in a transaction of its own, at once in the batch: what is in when the service dies or
+the disk is full is graded, and sending the whole again adds only what is not there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from api.archive import Photo, photos
+from api.errors import ServiceError
+from api.form import MAX_FIELD_BYTES, OPTION_FIELDS, parse_options
+from api.grading import Grader
+from api.handed import Roster, whose
+from api.settings import Settings
+from api.store import jobs, submissions
+from api.store.blobs import Blobs
+from api.store.engine import Database
+from assessor.options import GradeOptions
+
+# More come in a zip: an open temporary file each.
+MOST_FILES = 200
+TARGET_FIELDS = ("assignment", "course", "title", "rubric")
+# Two points belong to one photo; the rubric is the whole batch's.
+DECLARED_FIELDS = tuple(name for name in OPTION_FIELDS if name not in ("points", "rubric"))
+SCALE_FIELDS = ("mm_per_px", "grid_mm", "ruler_mm")
+
+
+class _Parser(MultiPartParser):
+    spool_max_size = 64 * 1024  # many small files at once must not fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class ClassUpload:
+    """What was sent: photos, what is declared of them all, and where they belong (texts)."""
+
+    photos: list[Photo]
+    options: GradeOptions
+    target: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file that was left out, and why."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`new` submissions; `known` were handed in before; the rest is `left` out."""
+
+    new: int
+    known: int
+    left: list[Left]
+
+
+async def read_class_upload(request: Request, fields: Sequence[str] = TARGET_FIELDS) -> FormData:
+    """The form, its files on disk; ServiceError not_multipart, bad_form. The caller closes it."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise ServiceError(
+            "not_multipart",
+            "Photos must be sent as multipart/form-data",
+            "For example: curl -F files=@class.zip -F assignment=1 http://localhost:8000/api/v1/batches",
+        )
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=MOST_FILES,
+        max_fields=len(DECLARED_FIELDS) + len(fields) + 1,
+        max_part_size=MAX_FIELD_BYTES,
+    )
+    try:
+        return await parser.parse()
+    except (MultiPartException, KeyError) as exc:  # KeyError: no boundary is named
+        raise ServiceError(
+            "bad_form",
+            f"The form could not be read: {getattr(exc, 'message', 'it has no boundary')}",
+            f"Send at most {MOST_FILES} photos as `files`, or one zip, and each option at most once.",
+        ) from exc
+
+
+def understand(form: FormData, settings: Settings, fields: Sequence[str] = TARGET_FIELDS) -> ClassUpload:
+    """ServiceError unknown_field, repeated_field, bad_number, no_photos, those of `api.archive.photos`; the
+    assessor's OptionError where an option makes no sense."""
+    found: list[Photo] = []
+    values: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name == "files" and isinstance(value, UploadFile):
+            found += photos(
+                value.filename or "photo",
+                value.file,
+                most_bytes=settings.max_batch_bytes,
+                most_photo_bytes=settings.max_upload_bytes,
+            )
+        elif name not in (*DECLARED_FIELDS, *fields) or not isinstance(value, str):
+            raise ServiceError(
+                "unknown_field",
+                f"There is no field {name[:40]!r} of that kind",
+                "Fields are: files (photos or a zip), " + ", ".join((*fields, *DECLARED_FIELDS)) + ".",
+            )
+        elif name in values:
+            raise ServiceError("repeated_field", f"The field {name} is there twice", "Send each option once.")
+        elif value.strip():
+            values[name] = value.strip()
+    if all(photo.why_not for photo in found):
+        raise ServiceError(
+            "no_photos",
+            "There is no photo in the upload",
+            "Send JPEG, PNG, WebP or HEIC files, or a zip of them.",
+        )
+    options = parse_options({n: v for n, v in values.items() if n in DECLARED_FIELDS})
+    return ClassUpload(found, options, {n: v for n, v in values.items() if n in fields})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where photos go: a batch, and what its submissions have in common."""
+
+    batch_id: int
+    assignment_id: int | None
+    owner_id: int | None
+    roster: Roster
+
+
+def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, place: Place) -> Taken:
+    """Keep the photos one by one; the grader hears of the first and of the last."""
+    left = [Left(photo.path, photo.why_not) for photo in upload.photos if photo.why_not]
+    good = [photo for photo in upload.photos if not photo.why_not]
+    new = known = 0
+    for number, (photo, handed) in enumerate(zip(good, whose([p.path for p in good]), strict=True)):
+        try:
+            data = photo.read()
+        except ServiceError as exc:
+            left.append(Left(photo.path, exc.title))
+            continue
+        values = _declared(upload.options) | {
+            "person_id": place.roster.person(handed) or place.owner_id,
+            "assignment_id": place.assignment_id,
+            "file_name": handed.file,
+            "participant": handed.participant,
+            "participant_id": handed.participant_id,
+        }
+        with database.writing() as session:
+            values["blob_sha256"] = blobs.add(session, data, "application/octet-stream")
+            earlier = submissions.same_submission(session, values)
+            subject = earlier or submissions.add_submission(session, values).id
+            jobs.add_jobs(session, place.batch_id, [subject])
+        known, new = known + (earlier is not None), new + (earlier is None)
+        if number == 0:
+            grader.wake()
+    grader.wake()
+    return Taken(new, known, [replace(one, file=one.file[-200:]) for one in left])
+
+
+def _declared(options: GradeOptions) -> dict[str, Any]:
+    scale = {name: v for name in SCALE_FIELDS if (v := getattr(options, name)) is not None}
+    return {
+        "technique": options.technique,
+        "suture_size": options.suture_size,
+        "kit": options.kit,
+        "scale": scale or None,
+    }
