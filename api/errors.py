@@ -30,10 +30,13 @@ MEDIA_TYPE = "application/problem+json"
 # The assessor's errors are 422 (understood, but cannot be graded) except where HTTP has a better word.
 STATUS_OF_CODE: dict[str, int] = {
     "file_too_large": 413,
+    "clip_too_large": 413,
+    "clip_too_long": 413,
     "image_too_large": 413,
     "out_of_memory": 413,
     "format_unsupported": 415,
     "not_an_image": 415,
+    "not_a_clip": 415,
 }
 
 # What the service itself can say, with its status. docs/service.md explains each.
@@ -76,6 +79,7 @@ SERVICE_CODES: dict[str, int] = {
     "grading_died": 500,
     "grading_out_of_memory": 500,
     "busy": 503,
+    "clips_full": 503,
     "database_away": 503,
     "storage_away": 503,
     "grading_timeout": 504,
@@ -136,8 +140,8 @@ def not_there(what: str) -> NoReturn:
 def internal_error() -> ServiceError:
     return ServiceError(
         "internal_error",
-        "The service made a mistake; the photo was not graded",
-        "Try again. If it happens again with this photo, report it with the software version.",
+        "The service made a mistake; nothing was graded",
+        "Try again. If it happens again with this file, report it with the software version.",
     )
 
 

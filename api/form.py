@@ -5,6 +5,8 @@ Read by hand rather than by FastAPI's `Form`, to bound parts and fields and to n
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -37,43 +39,58 @@ class Upload:
 async def read_upload(request: Request, extra: tuple[str, ...] = ()) -> Upload:
     """The upload of a multipart request; `extra` fields come back as they are.
 
-    ServiceError not_multipart, bad_form, no_file, unknown_field, repeated_field, bad_number; the
-    assessor's OptionError or RubricError where a value makes no sense; those of the limits meanwhile.
+    What `opened_form` raises, and bad_number; the assessor's OptionError or RubricError where a value
+    makes no sense.
+    """
+    async with opened_form(request, (*OPTION_FIELDS, *extra)) as (file, values):
+        options = parse_options({name: text for name, text in values.items() if name not in extra})
+        declared = {name: text for name, text in values.items() if name in extra}
+        return Upload(await file.read(), file_name(file, "photo"), options, declared)
+
+
+@asynccontextmanager
+async def opened_form(
+    request: Request, fields: tuple[str, ...], what: str = "photo"
+) -> AsyncIterator[tuple[UploadFile, dict[str, str]]]:
+    """The `file` of a multipart request and its filled-in `fields`; the file is closed at the end.
+
+    ServiceError not_multipart, bad_form, no_file, unknown_field, repeated_field; those of the limits
+    meanwhile.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise ServiceError(
             "not_multipart",
-            "The photo must be sent as multipart/form-data",
-            "For example: curl -F file=@pad.jpg http://localhost:8000/api/v1/photos",
+            f"The {what} must be sent as multipart/form-data",
+            f"For example: curl -F file=@{what} http://localhost:8000{request.url.path}",
         )
     try:
         # One file and each option once; one field more, so that an unknown one gets its own message.
-        form = await request.form(
-            max_files=1, max_fields=len(OPTION_FIELDS) + len(extra) + 1, max_part_size=MAX_FIELD_BYTES
-        )
+        form = await request.form(max_files=1, max_fields=len(fields) + 1, max_part_size=MAX_FIELD_BYTES)
     except HTTPException as exc:
         raise ServiceError(
             "bad_form",
             f"The form could not be read: {exc.detail}",
-            "Send one photo as `file`, and each option at most once.",
+            f"Send one {what} as `file`, and each option at most once.",
         ) from exc
     try:
-        return await _upload(form.multi_items(), extra)
+        yield _sorted(form.multi_items(), fields, what)
     finally:
         await form.close()
 
 
-async def _upload(items: list[tuple[str, UploadFile | str]], extra: tuple[str, ...]) -> Upload:
+def _sorted(
+    items: list[tuple[str, UploadFile | str]], fields: tuple[str, ...], what: str
+) -> tuple[UploadFile, dict[str, str]]:
     file: UploadFile | None = None
     values: dict[str, str] = {}
     for name, value in items:
         if name == "file" and isinstance(value, UploadFile):
             file = value
-        elif name not in (*OPTION_FIELDS, *extra) or not isinstance(value, str):
+        elif name not in fields or not isinstance(value, str):
             raise ServiceError(
                 "unknown_field" if name != "file" else "no_file",
                 f"There is no field {name[:40]!r} of that kind",
-                "Fields are: file (the photo), " + ", ".join((*OPTION_FIELDS, *extra)) + ".",
+                f"Fields are: file (the {what}), " + ", ".join(fields) + ".",
             )
         elif name in values:
             raise ServiceError("repeated_field", f"The field {name} is there twice", "Send each option once.")
@@ -81,16 +98,15 @@ async def _upload(items: list[tuple[str, UploadFile | str]], extra: tuple[str, .
             values[name] = value.strip()
     if file is None:
         raise ServiceError(
-            "no_file", "There is no whole photo in the form", "Send the photo as the field `file`."
+            "no_file", f"There is no whole {what} in the form", f"Send the {what} as the field `file`."
         )
-    options = parse_options({name: text for name, text in values.items() if name not in extra})
-    name = (file.filename or "photo").replace("\\", "/").rsplit("/", 1)[-1]
-    return Upload(
-        await file.read(),
-        name[-NAME_LENGTH:] or "photo",
-        options,
-        {k: v for k, v in values.items() if k in extra},
-    )
+    return file, values
+
+
+def file_name(file: UploadFile, default: str) -> str:
+    """The name that a result is reported under: no folders, not endless."""
+    name = (file.filename or default).replace("\\", "/").rsplit("/", 1)[-1]
+    return name[-NAME_LENGTH:] or default
 
 
 def parse_options(values: dict[str, str]) -> GradeOptions:
@@ -98,7 +114,7 @@ def parse_options(values: dict[str, str]) -> GradeOptions:
     parsed: dict[str, Any] = dict(values)
     for name in NUMBERS:
         if name in values:
-            parsed[name] = _number(name, values[name])
+            parsed[name] = parse_number(name, values[name])
     if "points" in values:
         parsed["points"] = parse_points(values["points"])
     if "rubric" in values and values["rubric"] not in rubric_names():
@@ -113,7 +129,8 @@ def parse_options(values: dict[str, str]) -> GradeOptions:
     return GradeOptions(**parsed)
 
 
-def _number(name: str, text: str) -> float:
+def parse_number(name: str, text: str) -> float:
+    """A form's number; ServiceError bad_number."""
     try:
         # A comma is how much of the world writes the decimal point.
         return float(text.replace(",", ".")) if text.count(",") <= 1 else float(text)

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from api import classroom, errors, job, telemetry
+from api import classroom, clips, errors, job, telemetry
+from api.clips import ClipJobs
 from api.headers import SecurityHeaders
 from api.hosts import LocalHostsOnly
 from api.limits import UploadGuard
 from api.live.child import Open, open_session
 from api.live.desk import LiveDesk
+from api.routes import clips as clip_routes
 from api.routes import health, live, live_page, pages, photos
 from api.settings import Settings, default_settings
 from api.workers import Job, WorkerPool
@@ -28,11 +30,12 @@ def create_app(
     single_user: bool = False,
     grade: Job = job.grade,
     live_session: Open = open_session,
+    clip: Job = clips.assess,
 ) -> FastAPI:
     """The service: routes, limits, and grading processes that live as long as it runs.
 
-    `single_user` answers only to names of this machine. `grade` and `live_session` are what the children
-    run (functions of a module, so that they can import them).
+    `single_user` answers only to names of this machine. `grade`, `live_session` and `clip` are what the
+    children run (functions of a module, so that they can import them).
     """
     settings = settings or default_settings()
 
@@ -49,10 +52,12 @@ def create_app(
         app.state.live = LiveDesk(
             live_session, seats=settings.live_sessions, memory_bytes=settings.live_memory_bytes
         )
+        app.state.clips = ClipJobs(settings, clip)
         try:
             async with classroom.opened(app, settings, single_user=single_user):
                 yield
         finally:
+            await app.state.clips.close()
             app.state.live.close()
             pool.close()
 
@@ -70,6 +75,7 @@ def create_app(
     app.include_router(telemetry.router)
     app.include_router(health.router, prefix=API)
     app.include_router(photos.router, prefix=API)
+    app.include_router(clip_routes.router, prefix=API)
     app.include_router(live.router, prefix=API)
     app.include_router(pages.router)
     app.include_router(live_page.router)
@@ -81,7 +87,10 @@ def create_app(
         max_body_bytes=settings.max_upload_bytes,
         receive_timeout_s=settings.upload_timeout_s,
         max_uploads=settings.max_uploads,
-        larger_bytes={f"{API}/batches": settings.max_batch_bytes},
+        larger_bytes={
+            f"{API}/batches": settings.max_batch_bytes,
+            f"{API}/clips": settings.max_clip_bytes,
+        },
     )
     if single_user:
         app.add_middleware(LocalHostsOnly)

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     worker_timeout_s: float = Field(
         default=30.0, gt=0, description="longest grading of one photo, then it is stopped"
     )
+    max_clip_mb: int = Field(default=300, ge=1, le=4000, description="largest recorded clip, in MiB")
+    max_clips: int = Field(default=8, ge=1, description="clips waiting or being assessed at once")
+    clip_timeout_s: float = Field(
+        default=900.0, gt=0, description="longest assessment of one clip, then it is stopped"
+    )
     live_sessions: int = Field(default=8, ge=0, le=64, description="live sessions at once, if they can be")
     live_memory_mb: int = Field(
         default=2048, ge=512, description="address space of one live session's process, in MiB"
@@ -92,6 +97,10 @@ class Settings(BaseSettings):
     @property
     def worker_memory_bytes(self) -> int:
         return self.worker_memory_mb * MIB
+
+    @property
+    def max_clip_bytes(self) -> int:
+        return self.max_clip_mb * MIB
 
     @property
     def live_memory_bytes(self) -> int:

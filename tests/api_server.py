@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import httpx
 import uvicorn
 from api_doubles import grade as double
+from fastapi import FastAPI
 from live_doubles import open_session
 
+from api import clips
 from api.live.child import Open
 from api.main import create_app
 from api.serve import server_config
@@ -22,20 +24,25 @@ from api.workers import Job
 
 @contextlib.contextmanager
 def running(
-    grade: Job = double, *, live_session: Open = open_session, single_user: bool = False, **settings: object
+    grade: Job = double,
+    *,
+    live_session: Open = open_session,
+    clip: Job = clips.assess,
+    single_user: bool = False,
+    **settings: object,
 ) -> Iterator[httpx.Client]:
-    """A client of a server that runs `grade` and `live_session`, on a new database of its own where
+    """A client of a server that runs `grade`, `live_session` and `clip`, on a new database of its own where
     `data_dir` names none; its base_url has the port."""
     with tempfile.TemporaryDirectory() as data_dir:
         given = {"workers": 1, "max_upload_mb": 1, "data_dir": data_dir, **settings}
         chosen = Settings(**given)  # type: ignore[arg-type]
-        with _serving(chosen, grade, live_session, single_user) as client:
+        app = create_app(chosen, single_user=single_user, grade=grade, live_session=live_session, clip=clip)
+        with _serving(app, chosen) as client:
             yield client
 
 
 @contextlib.contextmanager
-def _serving(chosen: Settings, grade: Job, live_session: Open, single_user: bool) -> Iterator[httpx.Client]:
-    app = create_app(chosen, single_user=single_user, grade=grade, live_session=live_session)
+def _serving(app: FastAPI, chosen: Settings) -> Iterator[httpx.Client]:
     config = server_config(app, chosen)
     config.port = 0
     config.timeout_graceful_shutdown = 1

@@ -7,7 +7,11 @@ import json
 import math
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, get_args
+
+from assessor.motion.results import Hand, Task
+
+Word = TypeVar("Word", bound=str)
 
 # u8 version, u8 flags, u16 reserved, u32 seq, u64 capture_us, u16 roi_x, roi_y, full_w, full_h
 HEADER = struct.Struct("<BBHIQHHHH")
@@ -66,8 +70,8 @@ class FrameMessage:
 @dataclass(frozen=True, slots=True)
 class Start:
     mm_per_px: float | None
-    task: str
-    hand: str
+    task: Task
+    hand: Hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,8 @@ class Stop:
 
 Command = Start | Tip | Stop
 _HINT = "Load the page again; programs: see docs/service.md."
-TASKS = ("hold", "suture")
-HANDS = ("left", "right", "unknown")
+TASKS: tuple[Task, ...] = get_args(Task)
+HANDS: tuple[Hand, ...] = get_args(Hand)
 
 
 def parse_frame(message: bytes | memoryview) -> FrameMessage:
@@ -117,7 +121,7 @@ def parse_command(text: str) -> Command:
             mm_per_px = fields.get("mm_per_px")
             return Start(
                 None if mm_per_px is None else _number(fields, "mm_per_px"),
-                _word(fields, "task", TASKS),
+                _word(fields, "task", TASKS, default="hold"),
                 _word(fields, "hand", HANDS, default="unknown"),
             )
         case "tip":
@@ -136,11 +140,12 @@ def _number(fields: dict[str, Any], name: str) -> float:
     raise _bad_command(f"{name} is no number")
 
 
-def _word(fields: dict[str, Any], name: str, known: tuple[str, ...], default: str | None = None) -> str:
-    value = fields.get(name, default or known[0])
-    if value not in known:
-        raise _bad_command(f"{name} is none of {', '.join(known)}")
-    return str(value)
+def _word(fields: dict[str, Any], name: str, known: tuple[Word, ...], default: Word) -> Word:
+    value = fields.get(name, default)
+    for word in known:
+        if value == word:
+            return word
+    raise _bad_command(f"{name} is none of {', '.join(known)}")
 
 
 def _bad_frame(reason: str) -> LiveError:
