@@ -6,15 +6,14 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from school import RUBRIC, School, school
+from school import School, school
 
 from api.store import courses
-from api.store.models import Batch, Job, Result
+from api.store.models import Result
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,7 @@ def room() -> Iterator[School]:
         with found.database.writing() as session:
             task = courses.assignment(session, found.caller("teacher"), found.ids["assignment"])
             batch = jobs.add_batch(session, found.caller("teacher"), task, [found.ids["handed_in"]])
+            jobs.set_state(session, batch, "paused")
             found.ids["batch"] = batch.id
         yield found
 

@@ -125,7 +125,7 @@ def progress(session: Session, batch_id: int) -> dict[JobState, int]:
 
 def by_state(session: Session) -> dict[str, int]:
     """How many jobs there are in each state, of all batches."""
-    return {state: n for state, n in session.execute(select(Job.state, func.count()).group_by(Job.state))}
+    return dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
 
 
 def jobs(session: Session, batch_id: int, part: Slice) -> Page[Job]:
