@@ -2,7 +2,7 @@
 
 Runs with `pip install`; `python hatch_build.py` does it alone. The files are not in the repository;
 wheels and source archives carry them. An editable install without the registry goes on: the live page
-then shows no curves.
+then shows no curves, and filters need a tap on "Show".
 """
 
 from __future__ import annotations
@@ -30,6 +30,12 @@ LIBRARIES = (
         "1.6.32",
         "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",
         {"uPlot.js": "dist/uPlot.esm.js", "uPlot.css": "dist/uPlot.min.css", "uPlot.LICENSE": "LICENSE"},
+    ),
+    (
+        "htmx.org",
+        "4.0.1",
+        "oF7JgXhDW9UXCy/k1ZYFUQgzu/rm19ORWPSPNL91vPluB2PB9+MV55tyQdH/w7o2EAbTYUG5SDW1R60mdkdqGg==",
+        {"htmx.js": "dist/htmx.min.js", "htmx.LICENSE": "LICENSE"},
     ),
 )
 
@@ -61,7 +67,7 @@ class CustomBuildHook(BuildHookInterface):
         except OSError as exc:
             if version != "editable":  # a release is whole or is not made
                 raise
-            warnings.warn(f"No npm registry ({exc}): the live page will have no curves.", stacklevel=1)
+            warnings.warn(f"No npm registry ({exc}): pages will do without uPlot and htmx.", stacklevel=1)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Picture = Literal["none", "full", "screen"]
+    from assessor.photo.correct import Seen
+
+# full: PNG of the overlay; screen: JPEG of it for a page; bare: JPEG of the photo alone, ungraded.
+Picture = Literal["none", "full", "screen", "bare"]
 
 # The page's picture: sharp on a phone at three device pixels, some hundred kB on a mobile link.
 SCREEN_LONG_SIDE_PX = 1800
@@ -27,7 +30,8 @@ PNG_COMPRESSION = 1
 class GradeRequest:
     """A photo's bytes, the name to report, the options, and the picture wanted beside the result.
 
-    `rubric_toml`: the text of a course's own rubric, where it is to be judged by that.
+    `rubric_toml`: the text of a course's own rubric, where it is to be judged by that; `seen`: stitches that
+    a person corrected.
     """
 
     photo: bytes
@@ -35,11 +39,12 @@ class GradeRequest:
     options: GradeOptions
     picture: Picture = "none"
     rubric_toml: str | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GradeReply:
-    """The assessment as JSON text and the picture: b"", a PNG ("full") or a JPEG ("screen")."""
+    """The assessment as JSON text (b"" for a bare picture) and the picture, b"" where none was wanted."""
 
     document: bytes
     picture: bytes
@@ -53,8 +58,10 @@ def grade(request: GradeRequest) -> GradeReply:
     from assessor.rubric.load import parse_rubric
 
     photo = load_photo(request.photo, name=request.name)
+    if request.picture == "bare":
+        return GradeReply(b"", _screen_jpeg(photo.bgr))
     rubric = parse_rubric(request.rubric_toml, "of the course") if request.rubric_toml else None
-    assessment = assess(photo, request.options, rubric)
+    assessment = assess(photo, request.options, rubric, request.seen)
     if assessment.error is not None:
         raise AssessorError(assessment.error.code, assessment.error.text, assessment.error.hint)
     document = json.dumps(assessment.to_json(), allow_nan=False, ensure_ascii=False).encode()

@@ -8,6 +8,7 @@ from pathlib import Path
 from assessor import __version__
 from assessor.errors import AssessorError
 from assessor.options import GradeOptions
+from assessor.photo.correct import Seen, correct
 from assessor.photo.intake import Photo, load_photo
 from assessor.photo.measure import measure
 from assessor.photo.perception import find_wounds
@@ -46,11 +47,15 @@ def grade_photo(
 
 
 def assess(
-    photo: Photo, options: GradeOptions | None = None, rubric: Rubric | None = None
+    photo: Photo,
+    options: GradeOptions | None = None,
+    rubric: Rubric | None = None,
+    seen: Seen | None = None,
 ) -> PhotoAssessment:
     """Wounds, stitches, metrics, score and hints of an upright photo.
 
-    `rubric`: one already loaded; it comes before what the options name.
+    `rubric`: one already loaded; it comes before what the options name. `seen`: stitches that a person
+    corrected; they take the place of those found.
 
     A photo without a wound gives no wounds and the warning `no_wound`. QualityError where every
     number would be a lie, ScaleError where a scale was asked for that the photo does not give,
@@ -59,6 +64,8 @@ def assess(
     options = options or GradeOptions()
     halves = Pyramid(photo.bgr)
     findings = find_wounds(halves)
+    if seen is not None:
+        findings = correct(findings, seen, photo.info.width, photo.info.height)
     scale, scale_notices = find_scale(halves, findings, options.scale_options())
     quality_notices = check(photo.bgr, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options, rubric) for finding in findings]

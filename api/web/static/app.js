@@ -1,4 +1,5 @@
-// The page: a photo comes in by camera, file, drop or paste; its assessment goes out.
+// The first page: a photo comes in by camera, file, drop or paste. For who is signed in it is handed in
+// and the page goes on to its result; a visitor gets the assessment here, and nothing is kept.
 
 import { calibration } from "./calibrate.js";
 import { byId, el } from "./dom.js";
@@ -8,6 +9,9 @@ import { Refusal, send } from "./send.js";
 const form = byId("form");
 const drop = byId("drop");
 const again = byId("again");
+const keeps = "keep" in document.body.dataset;
+// What stays the same from one evening to the next.
+const REMEMBERED = ["hand", "suture_size", "technique", "kit"];
 const maxBytes = Number(document.body.dataset.maxUploadMb) * 1024 * 1024;
 
 /** What is graded now: the photo, the points tapped on it, and how to stop. */
@@ -66,8 +70,11 @@ async function grade() {
       );
     }
     busy("Sending the photo", 0, stop);
-    const answer = await send(body(file), (share) => busy("Sending the photo", share, stop), stop.signal);
-    if (state.stop === stop) show(answer, file);
+    const path = keeps ? "/api/v1/submissions" : "/grade";
+    const answer = await send(path, body(file), (share) => busy("Sending the photo", share, stop), stop.signal);
+    if (state.stop !== stop) return;
+    if (keeps) location.assign(`/work/${answer.submission.id}`);
+    else show(answer, file);
   } catch (error) {
     if (state.stop === stop) fail(error);
   } finally {
@@ -130,7 +137,8 @@ function show({ assessment, overlay }, file) {
     );
     return holder;
   };
-  target.append(result(assessment, overlay, askForPoints));
+  document.body.classList.add("wide"); // the tables go beside the picture
+  target.append(result(assessment, overlay, { points: askForPoints }));
   target.hidden = false;
   const count = assessment.wounds.reduce((sum, wound) => sum + wound.stitches.length, 0);
   byId("status").replaceChildren(el("p", { class: "visually-hidden" }, `Done: ${count} stitches found.`));
@@ -169,9 +177,17 @@ async function photoSource(file, image, overlayImage) {
 }
 
 function sayOptions() {
-  const set = [...new FormData(form)].filter(([, value]) => typeof value === "string" && value.trim()).length;
+  const fields = byId("options").querySelectorAll("select, input");
+  const set = [...fields].filter((field) => field.value.trim()).length;
   byId("options-set").textContent = set ? `(${set} set)` : "";
 }
 
+if (keeps) {
+  for (const name of REMEMBERED) {
+    const before = localStorage.getItem(`assessor.${name}`);
+    if (before !== null) byId(name).value = before;
+    byId(name).addEventListener("change", () => localStorage.setItem(`assessor.${name}`, byId(name).value));
+  }
+}
 // A browser that comes back to this page keeps the fields as they were.
 sayOptions();

@@ -1,11 +1,9 @@
 // Scale from two points: tapped roughly on the photo, then set exactly in two close-ups.
-// A fingertip covers some 40 pixels of a phone's photo; the close-ups show them one to one or larger.
 
+import { closeUp } from "./close-up.js";
 import { el, svg } from "./dom.js";
 import { distance, photoPoint } from "./picture.js";
 
-const CLOSE_UP_PX = 150;
-const STEP_PX = { plain: 1, shift: 10 };
 // Apart by less, one pixel of error is already 2 %.
 const LEAST_APART_PX = 50;
 
@@ -25,7 +23,6 @@ export function calibration(image, source, before, onDone) {
 /** The tool itself; `image` has the width and height that `source`'s pixels are given in. */
 export function pointTool(image, source, before, onDone, onCancel, doneText = "Grade with this scale") {
   const { width, height } = image;
-  const zoom = Math.min(4, Math.max(1, 3000 / Math.max(width, height)));
   const pins = before
     ? [before.slice(0, 2), before.slice(2, 4)]
     : [[width * 0.35, height * 0.5], [width * 0.65, height * 0.5]].map(([x, y]) => [Math.round(x), Math.round(y)]);
@@ -35,61 +32,38 @@ export function pointTool(image, source, before, onDone, onCancel, doneText = "G
   const marks = pins.map((_, i) => pin(i, Math.max(width, height)));
   const layer = svg("svg", { viewBox: `-0.5 -0.5 ${width} ${height}`, class: "layer", "aria-hidden": "true" }, marks);
   const photo = el("img", { src: source.src, alt: "The photo, to tap two points on", width, height });
-  const closeUps = pins.map((_, i) => closeUp(i));
+  const closeUps = pins.map((_, i) => {
+    const close = closeUp(source, image, {
+      label: `Close-up of point ${i + 1}. Arrow keys move it by one pixel, with Shift by ten.`,
+      onMove: (point) => {
+        placed[i] = true;
+        pins[i] = point;
+        draw(i);
+      },
+    });
+    close.node.addEventListener("focus", () => setActive(i));
+    close.node.addEventListener("pointerdown", () => setActive(i));
+    return close;
+  });
   const length = el("input", { id: "length-mm", inputmode: "decimal", autocomplete: "off", required: true, value: before ? before[4] : "" });
   const problem = el("p", { class: "field-error", role: "alert" });
 
   layer.addEventListener("click", (event) => {
-    move(active, photoPoint(layer, event));
+    pins[active] = closeUps[active].clamped(photoPoint(layer, event));
     placed[active] = true;
+    draw(active);
     if (!placed[1 - active]) setActive(1 - active);
   });
 
   function setActive(i) {
     active = i;
     marks.forEach((mark, k) => mark.classList.toggle("active", k === i));
-    closeUps.forEach((canvas, k) => canvas.classList.toggle("active", k === i));
-  }
-
-  function move(i, [x, y]) {
-    pins[i] = [clamp(x, width), clamp(y, height)];
-    draw(i);
+    closeUps.forEach((close, k) => close.node.classList.toggle("active", k === i));
   }
 
   function draw(i) {
     marks[i].setAttribute("transform", `translate(${pins[i][0]} ${pins[i][1]})`);
-    paint(closeUps[i], source, image, pins[i], zoom);
-  }
-
-  function closeUp(i) {
-    const canvas = el("canvas", {
-      class: "close-up",
-      tabindex: 0,
-      role: "img",
-      "aria-label": `Close-up of point ${i + 1}. Arrow keys move it by one pixel, with Shift by ten.`,
-    });
-    let from = null;
-    canvas.addEventListener("focus", () => setActive(i));
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      from = [event.clientX, event.clientY, ...pins[i]];
-      setActive(i);
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (!from) return;
-      placed[i] = true;
-      move(i, [from[2] - (event.clientX - from[0]) / zoom, from[3] - (event.clientY - from[1]) / zoom]);
-    });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (from = null));
-    canvas.addEventListener("keydown", (event) => {
-      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-      if (!way) return;
-      event.preventDefault();
-      placed[i] = true;
-      const step = event.shiftKey ? STEP_PX.shift : STEP_PX.plain;
-      move(i, [pins[i][0] + way[0] * step, pins[i][1] + way[1] * step]);
-    });
-    return canvas;
+    closeUps[i].show(pins[i]);
   }
 
   function finish(event) {
@@ -116,7 +90,7 @@ export function pointTool(image, source, before, onDone, onCancel, doneText = "G
     el(
       "div",
       { class: "close-ups" },
-      ...closeUps.map((canvas, i) => el("div", {}, canvas, el("p", { class: "quiet", "aria-hidden": "true" }, `Point ${i + 1}`))),
+      ...closeUps.map((close, i) => el("div", {}, close.node, el("p", { class: "quiet", "aria-hidden": "true" }, `Point ${i + 1}`))),
     ),
     el("div", { class: "field" }, el("label", { for: "length-mm" }, "Distance between them, mm"), length),
     problem,
@@ -145,39 +119,3 @@ function pin(i, side) {
     svg("text", { x: 1.6 * r, y: -1.2 * r, "font-size": r * 2.6, "stroke-width": r * 0.4 }, String(i + 1)),
   );
 }
-
-/** The photo around `[x, y]` at `zoom` CSS pixels a photo pixel, a cross on the middle. */
-function paint(canvas, source, image, [x, y], zoom) {
-  const ratio = window.devicePixelRatio || 1;
-  const side = Math.round(CLOSE_UP_PX * ratio);
-  canvas.width = canvas.height = side; // also wipes it
-  const context = canvas.getContext("2d");
-  // The source may be smaller than the photo (the overlay, where the browser cannot show a HEIC).
-  const f = source.naturalWidth / image.width;
-  const span = (CLOSE_UP_PX / zoom) * f;
-  context.drawImage(
-    source,
-    (x + 0.5) * f - span / 2,
-    (y + 0.5) * f - span / 2,
-    span,
-    span,
-    0,
-    0,
-    side,
-    side,
-  );
-  for (const [colour, wide] of [["#000", 3], ["#fff", 1]]) {
-    context.strokeStyle = colour;
-    context.lineWidth = wide * ratio;
-    context.beginPath();
-    for (const [a, b] of [[0, 0.44], [0.56, 1]]) {
-      context.moveTo(a * side, side / 2);
-      context.lineTo(b * side, side / 2);
-      context.moveTo(side / 2, a * side);
-      context.lineTo(side / 2, b * side);
-    }
-    context.stroke();
-  }
-}
-
-const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));

@@ -20,7 +20,8 @@ export function picture(assessment, overlay, onPick) {
     // Pixel centres are whole numbers in the JSON: the picture's corner is at (-0.5, -0.5).
     viewBox: `-0.5 -0.5 ${width} ${height}`,
     class: "layer",
-    "aria-hidden": "true", // the same choice is in the table, for keyboards and screen readers
+    role: "group",
+    "aria-label": "Stitches on the photo. Arrow keys go from one to the next.",
     onclick: (event) => {
       const at = photoPoint(layer, event);
       const nearest = stitches
@@ -30,7 +31,30 @@ export function picture(assessment, overlay, onPick) {
       else onPick(null, null);
     },
   });
-  layer.append(mask, dim);
+  // One stop of the Tab key for all of them; the table beside has a button for each.
+  const targets = stitches.map(({ stitch, w, s }, i) => {
+    const [[x1, y1], [x2, y2]] = stitch.bites;
+    return svg("line", {
+      x1, y1, x2, y2,
+      class: "stitch",
+      role: "button",
+      tabindex: i ? -1 : 0,
+      "aria-pressed": "false",
+      "aria-label": `${assessment.wounds.length > 1 ? `Wound ${w + 1}, stitch` : "Stitch"} ${s + 1} of ${assessment.wounds[w].stitches.length} on the photo`,
+      "stroke-width": length * 0.6,
+      onkeydown: (event) => {
+        if (event.key === "Enter" || event.key === " ") onPick(w, s);
+        else {
+          const to = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1 }[event.key];
+          if (to === undefined || !targets[to]) return;
+          targets.forEach((target, k) => target.setAttribute("tabindex", k === to ? 0 : -1));
+          targets[to].focus({ preventScroll: true });
+        }
+        event.preventDefault();
+      },
+    });
+  });
+  layer.append(mask, dim, ...targets);
   hole.setAttribute("stroke-width", length * 0.6);
 
   const image = el("img", { src: overlay, alt: altText(assessment), width, height });
@@ -53,6 +77,7 @@ export function picture(assessment, overlay, onPick) {
     select(w, s) {
       const chosen = stitches.find((item) => item.w === w && item.s === s);
       dim.setAttribute("visibility", chosen ? "visible" : "hidden");
+      stitches.forEach((item, i) => targets[i].setAttribute("aria-pressed", String(item === chosen)));
       if (!chosen) return;
       const [[x1, y1], [x2, y2]] = chosen.stitch.bites;
       for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) hole.setAttribute(name, value);

@@ -4,8 +4,11 @@ import { el } from "./dom.js";
 import { picture } from "./picture.js";
 import { asSentence, measured, metricName, metricValue, plain, points, scaleName, statusText, targetText, EVIDENCE } from "./words.js";
 
-/** Everything below the upload; `askForPoints(picture)` gives the node that lets two points be tapped. */
-export function result(assessment, overlay, askForPoints) {
+/**
+ * Everything below the upload. `tools.points(picture)`: the node that lets two points be tapped, null where
+ * nobody may; `tools.correct()`: a promise of the node in which points are corrected.
+ */
+export function result(assessment, overlay, tools) {
   const rows = [];
   const detail = el("p", { class: "detail", "aria-live": "polite" });
   const view = picture(assessment, overlay, pick);
@@ -26,6 +29,14 @@ export function result(assessment, overlay, askForPoints) {
   const count = assessment.wounds.length;
   const wounds = assessment.wounds.map((wound, w) => woundSection(wound, w, count, rows, pick));
   if (count) pick(null, null);
+  const seen = el(
+    "div",
+    { class: "panel" },
+    view.node,
+    count ? legend(assessment) : null,
+    count ? detail : null,
+    el("p", { class: "buttons" }, view.larger, tools.correct ? correctButton(tools.correct) : null, ...downloads(assessment, overlay)),
+  );
   return el(
     "div",
     {},
@@ -33,15 +44,29 @@ export function result(assessment, overlay, askForPoints) {
     warnings(assessment),
     el(
       "div",
-      { class: "panel" },
-      view.node,
-      count ? legend(assessment) : null,
-      count ? detail : null,
-      el("p", { class: "buttons" }, view.larger, ...downloads(assessment, overlay)),
+      { class: "result-grid" },
+      el("div", { class: "seen" }, seen, scaleSection(assessment, tools.points?.(view) ?? null)),
+      el("div", {}, ...wounds),
     ),
-    scaleSection(assessment, askForPoints(view)),
-    ...wounds,
   );
+}
+
+function correctButton(correct) {
+  const button = el("button", { type: "button", class: "button small" }, "Correct a point");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const panel = button.closest(".panel");
+    const tool = await correct();
+    const back = () => {
+      tool.replaceWith(panel);
+      button.disabled = false;
+      button.focus();
+    };
+    tool.addEventListener("cancel", back);
+    panel.replaceWith(tool);
+    tool.focus();
+  });
+  return button;
 }
 
 function summary(assessment) {
@@ -129,7 +154,11 @@ function scaleSection(assessment, pointsNode) {
       ]
     : [
         el("p", {}, el("strong", {}, "No scale in this photo, so no millimetres: only ratios and angles.")),
-        el("p", {}, "Lay the printed card or a ruler flat on the pad and take the photo again, or set two points here:"),
+        el(
+          "p",
+          {},
+          `Lay the printed card or a ruler flat on the pad and take the photo again${pointsNode ? ", or set two points here:" : "."}`,
+        ),
       ];
   return el("section", { class: "panel", "aria-labelledby": "scale-title" }, title, ...body, pointsNode);
 }

@@ -10,12 +10,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Posts the form to the page's own route; `onProgress` gets the share sent, 0..1. Resolves to the JSON. */
-export function send(form, onProgress, signal) {
+/** Posts the form to `path`; `onProgress` gets the share sent, 0..1. Resolves to the JSON. */
+export function send(path, form, onProgress, signal) {
   return new Promise((resolve, reject) => {
     // XMLHttpRequest, because fetch does not tell how much of an upload has gone.
     const request = new XMLHttpRequest();
-    request.open("POST", "/grade");
+    request.open("POST", path);
     request.responseType = "json";
     request.timeout = TIMEOUT_MS;
     request.upload.addEventListener("progress", (event) => {
@@ -23,7 +23,7 @@ export function send(form, onProgress, signal) {
     });
     request.addEventListener("load", () => {
       const answer = request.response;
-      if (request.status === 200 && answer) resolve(answer);
+      if (request.status < 300 && answer) resolve(answer);
       else reject(refusal(answer, request.status));
     });
     request.addEventListener("error", () =>

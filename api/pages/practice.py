@@ -1,0 +1,85 @@
+"""A trainee's own: one result, and how they get on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from api.ladder import READY_ROWS, READY_SHARE, ladder
+from api.pages import trends
+from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
+from api.pages.render import AtDesk, Desk, PageRoute
+from api.schema import Id, Word
+from api.store import practice, submissions
+from api.store.models import Assignment, Person, Submission
+from api.store.page import Slice
+from api.store.submissions import Filter
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+ON_A_PAGE = 24
+
+
+@router.get("/work/{submission_id}")
+def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
+    """One submission: its picture and measures, what people said of it, and what can be done with it."""
+    found = submissions.submission(desk.session, desk.caller, submission_id)
+    row = submissions.rows(desk.session, [submission_id])[0]
+    # Not through the course: whoever left it still sees what they handed in there.
+    task = desk.session.get(Assignment, found.assignment_id) if found.assignment_id else None
+    mine = found.person_id == desk.caller.person_id
+    teaches = practice.judges(desk.session, desk.caller, submission_id)
+    marks = submissions.marks(desk.session, [submission_id])
+    return desk.show(
+        "work.html",
+        row=row,
+        sub=found,
+        task=task,
+        mine=mine,
+        teaches=teaches,
+        may_correct=teaches or (mine and task is None),
+        owner=_owner(desk, found, task),
+        versions=submissions.results(desk.session, submission_id),
+        marks=[mark for mark in marks if teaches or mark.overrides],
+        techniques=NAMED_TECHNIQUES,
+        kits=kits(),
+        suture_sizes=SUTURE_SIZES,
+    )
+
+
+def _owner(desk: Desk, found: Submission, task: Assignment | None) -> str:
+    """Whose it is, as far as this caller is to know."""
+    if found.person_id == desk.caller.person_id:
+        return "yours"
+    if task is not None and task.blind:
+        return f"no. {found.id}"
+    if found.person_id is None:
+        return found.participant or found.file_name
+    return desk.session.get_one(Person, found.person_id).name
+
+
+@router.get("/progress")
+def progress(
+    desk: AtDesk,
+    technique: Annotated[Word | None, Query()] = None,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> HTMLResponse:
+    """History and trends of the caller."""
+    me = desk.caller
+    points = submissions.history(desk.session, me.person_id)
+    named = trends.techniques(points)
+    chosen = technique or (named[0][0] if named else None)
+    own = submissions.submissions(desk.session, me, Filter(person_id=me.person_id), Slice(ON_A_PAGE, offset))
+    return desk.show(
+        "progress.html",
+        techniques=named,
+        chosen=chosen,
+        cards=trends.cards(points, chosen) if chosen else [],
+        ladder=ladder(practice.shares_by_size(desk.session, me.person_id)),
+        ready=(READY_ROWS, READY_SHARE),
+        rows=own.items,
+        total=own.total,
+        offset=offset,
+        limit=ON_A_PAGE,
+    )

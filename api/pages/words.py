@@ -1,0 +1,76 @@
+"""Names and numbers as people read them, for the templates; the result page's own are in static/words.js."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from assessor.rubric.words import LABELS, number
+
+METRIC_LABELS = LABELS
+HANDS = {"dominant": "dominant hand", "non_dominant": "other hand", None: "hand not said"}
+STATES = {"waiting": "waiting", "graded": "graded", "refused": "not gradable"}
+# Measures that a unit or a share belongs to; the others are plain ratios.
+_SHARES = ("knot_side_share", "coverage")
+
+
+def plain(name: str | None) -> str:
+    """`simple_interrupted`, `skin-pad` -> words."""
+    return (name or "").replace("_", " ").replace("-", " ")
+
+
+def metric_label(name: str) -> str:
+    text = METRIC_LABELS.get(name) or METRIC_LABELS.get(name.removesuffix("_px") + "_mm") or plain(name)
+    return text[:1].upper() + text[1:]
+
+
+def metric_unit(name: str) -> str:
+    if name.endswith("_mm"):
+        return "mm"
+    if name.endswith("_px"):
+        return "px"
+    if name.endswith("_deg"):
+        return "°"
+    return "%" if name in _SHARES else ""
+
+
+def metric_number(value: float | None, name: str) -> str:
+    """A value of this metric with its unit; a dash where there is none."""
+    if value is None:
+        return "–"
+    unit = metric_unit(name)
+    text = number(value * 100 if name in _SHARES else value).replace("-", "−")
+    return text if not unit else text + unit if unit == "°" else f"{text}\u00a0{unit}"
+
+
+def points(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}".removesuffix(".0")
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{round(share * 100)}\u00a0%"
+
+
+def day(when: datetime) -> str:
+    return f"{when.day} {when:%b %Y}"
+
+
+def stamp(when: datetime) -> str:
+    return f"{when.day} {when:%b %Y, %H:%M} UTC"
+
+
+def hand(name: str | None) -> str:
+    return HANDS.get(name, "")
+
+
+FILTERS: dict[str, Any] = {
+    "plain": plain,
+    "metric_label": metric_label,
+    "metric_unit": metric_unit,
+    "metric_number": metric_number,
+    "points": points,
+    "percent": percent,
+    "day": day,
+    "stamp": stamp,
+    "hand": hand,
+}
