@@ -10,6 +10,8 @@ from planes import BLACK, RED, STEEL, TAN, WHITE, Image, Plane
 
 from assessor.errors import ScaleError
 from assessor.photo.scale import ScaleOptions, find_scale
+from assessor.photo.scale.comb import Comb
+from assessor.photo.scale.unit import read_unit
 from assessor.results import Notice, Scale, WoundFinding
 
 SIXTEENTHS = {1: 2.4, 4: 5.0, 16: 8.0}
@@ -141,6 +143,27 @@ def test_equal_ticks_are_not_guessed() -> None:
     assert relative_error(told, truth) < 0.005
 
 
+@pytest.mark.parametrize(("fifths", "tick_mm"), [(0.35, 1.0), (0.0, None)])
+def test_fifths_hardly_longer_than_the_rest(fifths: float, tick_mm: float | None) -> None:
+    """A clear row of tenths: millimetres where fifths are seen as well, however faintly."""
+    rows = np.arange(-72, 73) / 8
+    marks = np.random.default_rng(1).normal(0, 0.3, (46, rows.size))
+    marks[:, np.abs(rows) < 1] += 1
+    marks[::5, (rows > 1.2) & (rows < 1.7)] += fifths
+    marks[::10, (rows > 2.4) & (rows < 3.4)] += 1
+    comb = Comb(((0, 0), (225, 0)), 5.0, 0.001, 0.0, 10.0, 90.0, True, marks.astype(np.float32), rows)
+    reading = read_unit(comb)
+    assert reading is not None
+    assert (reading.family, reading.tick_mm) == ("decimal", tick_mm)
+
+
+def test_tenths_alone_may_be_of_half_millimetres() -> None:
+    photo, wound, _ = scene(every={1: 1.4, 10: 4.0}, blocks=False)
+    scale, notices = find_scale(photo, (wound,))
+    assert scale is None
+    assert codes(notices) == {"scale_ambiguous"}
+
+
 def test_told_ticks_without_a_ruler() -> None:
     photo = planes.photograph(Plane(), *planes.camera(Plane(), 5.0))
     with pytest.raises(ScaleError) as caught:
@@ -205,8 +228,8 @@ def test_tilt_along_the_ruler_is_told() -> None:
     scale, notices = find_scale(photo, (planes.wound_at(plane, to_px),))
     assert scale is not None
     assert "scale_tilt" in codes(notices)
-    flat, _, _ = scene()
-    level, _ = find_scale(flat, ())
+    flat, wound, _ = scene()
+    level, _ = find_scale(flat, (wound,))
     assert level is not None
     assert scale.relative_sd > 2 * level.relative_sd
 

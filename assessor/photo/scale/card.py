@@ -15,7 +15,7 @@ from assessor.photo.perception.curve import Pyramid
 from assessor.results import Notice, Point, Scale, WoundFinding
 
 from .layout import CARDS, CHECK_BAR_MM, CardLayout
-from .surface import pad_colour, sides_on_pad
+from .surface import pad_colour, sides_on_pad, wound_point
 
 SEARCH_SIDE_PX = 1000  # about the longest side of the picture in which markers are sought
 MIN_CORNER_SD_PX = 0.1  # what sub-pixel corners are good for at best
@@ -60,7 +60,7 @@ def find_card(
     fits = [fit for layout in CARDS if (fit := _fit(layout, corners)) is not None]
     if not fits:
         return None, ()
-    at = _wound_point(wounds)
+    at = wound_point(wounds)
     stretch = 1.0 if check_bar_mm is None else check_bar_mm / CHECK_BAR_MM
     print_sd = PRINT_SD if check_bar_mm is None else MEASURED_PRINT_SD
     scales = [(_scale(fit, at, stretch, print_sd), fit) for fit in fits]
@@ -200,18 +200,6 @@ def _refit(matrix: Float, mm: Float, px: Float) -> Float:
         matrix = matrix.copy()
         matrix.flat[:8] += step
     return matrix
-
-
-def _wound_point(wounds: Sequence[WoundFinding]) -> Point | None:
-    """The middle of what is to be measured."""
-    points: list[Point] = []
-    for wound in wounds:
-        points += wound.incision_px or ()
-        points += [bite for stitch in wound.stitches for bite in stitch.bites_px]
-    if not points:
-        return None
-    x, y = np.mean(points, axis=0)
-    return float(x), float(y)
 
 
 def _log_mm_per_px(mm_to_px: Float, at: Point) -> float:

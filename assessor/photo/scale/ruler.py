@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assessor.photo.perception.curve import Pyramid
-from assessor.results import Notice, Scale, WoundFinding
+from assessor.results import Notice, Point, Scale, WoundFinding
 
 from .comb import Comb
 from .rows import find_rows
-from .surface import distance_to_wounds, pad_colour, share_on_pad
+from .surface import distance_to_wounds, pad_colour, share_on_pad, wound_point
 from .unit import Reading
 
 ON_PAD = 0.5  # share of the surroundings that must look like the pad
 
 CLEAR_TICKS, CLEAR_CONTRAST = 25, 40.0  # what is a ruler even where its long ticks are not seen
 AGREE = 0.025  # two rulers on one plane read the same within this
-PLANE_SD = 0.01  # a tilt of 8 degrees foreshortens by 1 %, and a ruler cannot show it
+# Seen along a ruler is a tilt along it; one across it is taken to be as large, and no smaller than a hand
+# holds a phone. Under both, 95 % of the scales of rendered pads lie within 2 sd (docs/accuracy.md).
+HAND_TILT_DEG = 3.0
+AREA_SHARE = 0.75  # of the growth of a length along a tilt: what the root of an area grows by
+UNKNOWN_AWAY = 0.25  # of the longer side: how far from the ruler a wound is that was not found
 FOCAL_SHARE = 0.75  # focal length of a phone's main camera in shares of the longer side (26 mm equivalent)
 LEAN_LIMIT_DEG = 20.0  # guide 5: from here a 1-D scale is not to be trusted
 
@@ -42,12 +46,16 @@ TWO_RULERS = Notice(
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """A row of ticks with what it says; `on_pad` None where the pad is not known."""
+    """A row of ticks with what it says; `on_pad` None where the pad is not known.
+
+    `wound_px` is the middle of the wounds, None without any; `distance_px` that to the nearest of them.
+    """
 
     comb: Comb
     reading: Reading | None
     on_pad: float | None
     distance_px: float
+    wound_px: Point | None
 
     @property
     def mm_per_px(self) -> float | None:
@@ -70,6 +78,7 @@ def find_rulers(photo: Pyramid, wounds: Sequence[WoundFinding]) -> list[Ruler]:
             row.reading,
             None if pad is None else share_on_pad(bgr, row.comb, pad),
             distance_to_wounds(row.comb.ends, wounds),
+            wound_point(wounds),
         )
         for row in rows
     ]
@@ -129,7 +138,9 @@ def ruler_scale(
                 "which corrects a tilt.",
             )
         )
-    return Scale(mm_per_px, _relative_sd(used.comb), "ruler", _detail(used, mm_per_px, shape)), tuple(notices)
+    detail = _detail(used, mm_per_px, shape)
+    at_wound = mm_per_px / (1 + _growth(used, shape))
+    return Scale(at_wound, _relative_sd(used, shape), "ruler", detail), tuple(notices)
 
 
 def _surely(ruler: Ruler) -> bool:
@@ -138,16 +149,41 @@ def _surely(ruler: Ruler) -> bool:
     return ruler.reading is not None or clear
 
 
-def _relative_sd(comb: Comb) -> float:
-    """Fit, uneven ticks from end to end (the wound is somewhere along it) and a tilt nobody can see."""
-    return math.sqrt((comb.period_sd_px / comb.period_px) ** 2 + comb.bend**2 / 12 + PLANE_SD**2)
+def _away(ruler: Ruler, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Where the wound's middle is: along from the ruler's middle in its lengths, and across it in px."""
+    (x0, y0), (x1, y1) = ruler.comb.ends
+    if ruler.wound_px is None:
+        return 0.0, UNKNOWN_AWAY * max(shape[:2])
+    length = math.hypot(x1 - x0, y1 - y0)
+    dx, dy = ruler.wound_px[0] - (x0 + x1) / 2, ruler.wound_px[1] - (y0 + y1) / 2
+    along = ((x1 - x0) * dx + (y1 - y0) * dy) / length**2
+    return along, abs((x1 - x0) * dy - (y1 - y0) * dx) / length
+
+
+def _growth(ruler: Ruler, shape: tuple[int, ...]) -> float:
+    """How much more pixels a mm the wound's middle has than the ruler's, as its ticks show along it."""
+    along, _ = _away(ruler, shape)
+    return AREA_SHARE * ruler.comb.bend * min(max(along, -1.0), 1.0)
+
+
+def _relative_sd(ruler: Ruler, shape: tuple[int, ...]) -> float:
+    """Of the fit, of half the growth along the ruler, and of a tilt across it, which no ruler shows."""
+    comb = ruler.comb
+    _, across_px = _away(ruler, shape)
+    seen = comb.bend / (comb.count * comb.period_px)
+    hand = math.tan(math.radians(HAND_TILT_DEG)) / (FOCAL_SHARE * max(shape[:2]))
+    across = 2 * AREA_SHARE * across_px * math.hypot(seen, hand)
+    return math.hypot(comb.period_sd_px / comb.period_px, _growth(ruler, shape) / 2, across)
 
 
 def _lean_deg(comb: Comb, shape: tuple[int, ...]) -> float:
-    """Tilt that would explain the change of period along the ruler, for a phone's usual lens."""
+    """Tilt that would explain the change of period along the ruler, for a phone's usual lens.
+
+    Lengths along a slope shrink with the square of the distance: by twice the tilt's tangent a focal length.
+    """
     length = comb.count * comb.period_px
     focal_px = FOCAL_SHARE * max(shape[:2])
-    return math.degrees(math.atan(abs(comb.bend) / length * focal_px))
+    return math.degrees(math.atan(abs(comb.bend) / length * focal_px / 2))
 
 
 def _detail(ruler: Ruler, mm_per_px: float, shape: tuple[int, ...]) -> str:

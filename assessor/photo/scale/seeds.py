@@ -86,7 +86,11 @@ def _ranked(found: NDArray[np.float64]) -> list[Seed]:
     support = np.minimum(alike.sum(1), 4)
     value = score * np.minimum(contrast, FULL_CONTRAST) * (1 + support)
     order = np.argsort(-value, kind="stable")
-    return [Seed(*found[i].tolist(), support=int(support[i])) for i in order]
+    found, support = found[order], support[order]
+    return [
+        Seed(float(x), float(y), float(angle), float(period), float(score), float(contrast), int(n))
+        for (x, y, angle, period, score, contrast), n in zip(found, support, strict=True)
+    ]
 
 
 def _tiles(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -69,6 +69,18 @@ def pad_colour(
     return PadColour(centre, float(np.median(_distance(own, centre))))
 
 
+def wound_point(wounds: Sequence[WoundFinding]) -> Point | None:
+    """The middle of what is to be measured (px)."""
+    points: list[Point] = []
+    for wound in wounds:
+        points += wound.incision_px or ()
+        points += [bite for stitch in wound.stitches for bite in stitch.bites_px]
+    if not points:
+        return None
+    x, y = np.mean(points, axis=0)
+    return float(x), float(y)
+
+
 def distance_to_wounds(points: Sequence[Point], wounds: Sequence[WoundFinding]) -> float:
     """Shortest distance (px) from the points to a wound; infinite without one."""
     best = math.inf

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .comb import Comb
 
 CLEAR = 7.0  # t value from which a reading counts as seen
+FAINT = 4.0  # and for one length of tick beside another that is seen
 LEAD = 1.8  # times the best reading of the other family
 INCH_MM = 25.4
 DECIMAL, BINARY, CONTROL = (5, 10, 20), (4, 8, 16, 32), (3, 6, 7, 9)
@@ -43,14 +44,18 @@ def read_unit(comb: Comb) -> Reading | None:
     binary = max(best[4], best[8], best[16])
     control = max(best[m] for m in CONTROL)
     if decimal > CLEAR and decimal > LEAD * max(binary, control):
-        return Reading("decimal", _decimal_mm(best), side, decimal)
+        return Reading("decimal", _decimal_mm(best, zones), side, decimal)
     if binary > CLEAR and binary > LEAD * max(decimal, control):
         return Reading("binary", _binary_mm(zones), side, binary)
     return None
 
 
-def _decimal_mm(best: dict[int, float]) -> float | None:
+def _decimal_mm(best: dict[int, float], zones: list[dict[int, float]]) -> float | None:
     if best[5] > CLEAR and best[5] > best[2]:
+        return 1.0
+    # Fifths hardly longer than the others: where they stand out as much as the tenths among them, and
+    # every second tick does not.
+    if any(z.get(5, 0.0) > max(FAINT, z.get(10, 0.0), 2 * best[2]) for z in zones):
         return 1.0
     # Half millimetres: every second tick is longer, and of those every fifth.
     if best[2] > CLEAR and best[10] > CLEAR and best[5] < CLEAR:
