@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flags, Float, Grey, agreeing, apply, fit_rigid, flow
+from .flow import Flags, Float, Grey, apply, fit_rigid, flow
 
 MOST_POINTS = 90
 FEWEST_POINTS = 9  # below this the background's motion is not known
 RESEED_EVERY = 15  # pictures
 REACH_PX = 24  # of a bumped table between two pictures
-AGREE_PX = 0.8
-# A hand that rests moves less than AGREE_PX a picture: over time its points stand out by their residual.
+AGREE_PX = (3.0, 1.5, 0.8)  # from the middle motion, closing in
+AGREE_SHARE = 0.4
+# A hand that rests moves less than that a picture: over time its points stand out by their residual.
 RESTLESS = 2.5  # times the median residual
 MEMORY = 0.93  # of the residual, a picture
 
@@ -48,19 +49,25 @@ class Background:
         if len(self._points) < FEWEST_POINTS:
             return None
         moved, good = flow(before, now, self._points, self._points, reach_px=REACH_PX)
-        inside = np.zeros(len(good), bool)
-        inside[good] = agreeing(self._points[good], moved[good], AGREE_PX)
-        used = inside & ~self._held_out
-        if used.sum() < FEWEST_POINTS * 2 // 3:
+        weight = 1 / (np.nan_to_num(self._residual, nan=0.04) + 0.0025)
+        used = good & ~self._held_out
+        if used.sum() < FEWEST_POINTS:
             self._keep(good, moved)
             return None
-        weight = 1 / (np.nan_to_num(self._residual[used], nan=0.04) + 0.0025)
-        matrix = fit_rigid(self._points[used], moved[used], weight)
+        matrix = np.column_stack([np.eye(2), np.median((moved - self._points)[used], axis=0)])
+        for within_px in AGREE_PX:
+            away = np.linalg.norm(moved - apply(matrix, self._points), axis=1)
+            near = used & (away < within_px)
+            if near.sum() < max(FEWEST_POINTS * 2 // 3, AGREE_SHARE * used.sum()):
+                self._keep(good, moved)
+                return None
+            matrix = fit_rigid(self._points[near], moved[near], weight[near])
+        inside = good & (np.linalg.norm(moved - apply(matrix, self._points), axis=1) < AGREE_PX[-1])
         off = moved - apply(matrix, self._points)
         square = np.minimum((off**2).sum(1), 4.0)
         fresh = np.isnan(self._residual)
         self._residual = np.where(fresh, square, MEMORY * self._residual + (1 - MEMORY) * square)
-        calm = self._residual < RESTLESS**2 * np.median(self._residual[used]) + 1e-4
+        calm = self._residual < RESTLESS**2 * np.median(self._residual[inside]) + 1e-4
         left = inside & self._held_out & calm
         left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
         self._keep(good & (calm | (square < 1e-3)), moved)
@@ -83,7 +90,7 @@ class Background:
         spacing = diagonal / 30
         for x, y in self._points:
             cv2.circle(mask, (round(x), round(y)), round(spacing), 0, -1)
-        found = cv2.goodFeaturesToTrack(grey, MOST_POINTS - len(self._points), 0.02, spacing, mask=mask)
+        found = cv2.goodFeaturesToTrack(grey, MOST_POINTS - len(self._points), 0.01, spacing, mask=mask)
         if found is None:
             return
         new = np.asarray(found, float).reshape(-1, 2)

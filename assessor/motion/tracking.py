@@ -31,9 +31,13 @@ SMALL_MOTION = 0.0005  # enough where it was watched for a while and all else is
 WATCHED_S = 1.0
 FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
 SAME_TURN_RAD = math.radians(18)
-FRESH = 0.35
+NEW = 0.35  # mean share of the time that a shaft's edges were there: below this it came just now
+LEAST = 0.22  # of the diagonal: support of a shaft below which it may be a finger
+LONG = 0.35  # of the diagonal: support of a shaft that needs no further proof where it is new
+WATCH_FIRST_S = 0.25
 WEAKER = 0.5  # a tip gives way to a shaft seen twice as well
-MISSES = 4  # looks in a row without a shaft, after which a doubtful tip is given up
+MISSES = 8  # looks in a row without a shaft, after which a tip is given up
+MISSES_WEAK = 2  # the same where it stays with the background or few of its points agree
 CANDIDATE_S = 2.5
 
 
@@ -176,18 +180,20 @@ class Tracker:
 
     def _own_motion(self, follower: Follower, age_s: float, diagonal: float) -> bool:
         """Whether it moved against the background, as only what a hand holds does."""
-        if follower.seen < 3 or follower.confidence < DOUBT:
+        if follower.seen < 3 or follower.confidence < DOUBT or follower.support_px < LEAST * diagonal:
             return False
         moved = follower.range_px()
-        if moved > OWN_MOTION * diagonal:
+        # What most shafts seem to do at once is not theirs: a knock, compression, shadows of what moves.
+        ranges = [f.range_px() for f, _ in self._candidates if f is not follower]
+        common = float(np.percentile(ranges, 25)) if len(ranges) >= 3 else 0.0
+        floor_px = FLOOR_TIMES * max(self._floor_range_px(), common)
+        if moved > max(OWN_MOTION * diagonal, floor_px):
             return True
-        # Held still it trembles. Shadows of what moves elsewhere make still things seem to tremble, too.
+        # Held still it trembles; where something else moves, its shadow makes still things tremble, too.
         others = [s.follower for s in self._slots if s.follower is not None]
         if age_s < WATCHED_S or any(f.range_px() > OWN_MOTION * diagonal for f in others):
             return False
-        still = [f.range_px() for f, _ in self._candidates if f is not follower] or [0.0]
-        noise = max(self._floor_range_px(), float(np.median(still)))
-        return moved > max(SMALL_MOTION * diagonal, FLOOR_TIMES * noise)
+        return moved > max(SMALL_MOTION * diagonal, floor_px)
 
     def _floor_range_px(self) -> float:
         return (
@@ -215,14 +221,16 @@ class Tracker:
             if weak.follower is None or weak.follower.support_px > WEAKER * follower.support_px:
                 return
             slot = weak
-        slot.follower, slot.segment = follower, self._segments
+        slot.follower, slot.segment = follower, self._next_segment()
+
+    def _next_segment(self) -> int:
         self._segments += 1
+        return self._segments
 
     def _look(self, grey: NDArray[np.uint8], t_s: float) -> None:
         for click in self._clicks:
             follower = Follower((float(click[0]), float(click[1])), None, 0.02 * math.hypot(*grey.shape), 0.0)
-            self._slots.append(_Slot(follower, self._segments, t_s, None, click))
-            self._segments += 1
+            self._slots.append(_Slot(follower, self._next_segment(), t_s, None, click))
         self._clicks = []
         if self._finder is None:
             self._finder = Finder(grey)
@@ -234,20 +242,29 @@ class Tracker:
             return
         self._looked_s = t_s
         diagonal = math.hypot(*grey.shape)
-        moving, every = self._finder.everywhere(grey, t_s, [f.body(diagonal, 1.4) for f in held])
+        moving, every = self._finder.everywhere(
+            grey, t_s, [f.body(diagonal, 1.4) for f in held], still=not held
+        )
         for follower in held:
             seen_px = max((s.support_px for s in moving if _overlap(s, follower)), default=0.0)
             follower.support_px += 0.3 * (seen_px - follower.support_px)
         for slot in hunting:
             self._regain(slot, moving, t_s, diagonal)
         known = [s.follower for s in self._slots if s.follower is not None] + [f for f, _ in self._candidates]
-        for shaft in moving + (every if not held else []):
+        for shaft in moving + every:
             if len(self._candidates) >= MOST_CANDIDATES:
                 break
             if not any(_overlap(shaft, f) for f in known):
                 follower = Follower.on(shaft)
-                self._candidates.append((follower, t_s))
                 known.append(follower)
+                if (
+                    shaft.settled < NEW
+                    and shaft.support_px > LONG * diagonal
+                    and self._finder.watched_s > WATCH_FIRST_S
+                ):
+                    self._promote(follower)
+                else:
+                    self._candidates.append((follower, t_s))
 
     def _check(self, grey: NDArray[np.uint8], t_s: float, finder: Finder) -> None:
         """Each held tip against the shaft that is seen around it."""
@@ -261,10 +278,13 @@ class Tracker:
                 near = [s.turned(follower.axis_rad) for s in near]
             near = [s for s in near if _on(s, follower)]
             if near:
-                follower.confirm(min(near, key=lambda s: math.dist(s.tip_px, follower.tip)))
+                nearest = near[int(np.argmin([math.dist(s.tip_px, follower.tip) for s in near]))]
+                if follower.confirm(nearest, math.hypot(*grey.shape)):
+                    slot.segment = self._next_segment()
             else:
                 follower.missed += 1
-            if follower.missed >= (MISSES if follower.confidence < DOUBT else 3 * MISSES):
+            weak = follower.still or follower.confidence < DOUBT
+            if follower.missed >= (MISSES_WEAK if weak else MISSES):
                 self._lose(slot, t_s)
 
     def _regain(self, slot: _Slot, shafts: list[Shaft], t_s: float, diagonal: float) -> None:
@@ -277,16 +297,15 @@ class Tracker:
             held = any(
                 s.follower is not None and _overlap(turned, s.follower) for s in self._slots if s is not slot
             )
-            if max(turn, way) < least and not held and (shaft.fresh > FRESH or way < 0.3):
+            if max(turn, way) < least and not held and (shaft.settled < NEW or way < 0.15):
                 best, least = turned, max(turn, way)
         if best is not None:
-            slot.follower, slot.segment = Follower.on(best), self._segments
+            slot.follower, slot.segment = Follower.on(best), self._next_segment()
             slot.follower.velocity = (slot.follower.tip - slot.tip) / max(1, slot.pictures)
-            self._segments += 1
 
 
 def _turn(a: float | None, b: float | None) -> float:
-    return 0.0 if a is None or b is None else abs(math.remainder(a - b, 2 * math.pi))
+    return 0.0 if a is None or b is None else float(abs(math.remainder(a - b, 2 * math.pi)))
 
 
 def _on(shaft: Shaft, follower: Follower) -> bool:
@@ -295,9 +314,8 @@ def _on(shaft: Shaft, follower: Follower) -> bool:
         return False
     c, s = math.cos(shaft.axis_rad), math.sin(shaft.axis_rad)
     dx, dy = follower.tip[0] - shaft.tip_px[0], follower.tip[1] - shaft.tip_px[1]
-    return abs(dy * c - dx * s) < 0.5 * shaft.width_px + 8 and abs(dx * c + dy * s) < max(
-        50.0, shaft.width_px
-    )
+    beside, before = abs(dy * c - dx * s), abs(dx * c + dy * s)
+    return bool(beside < 0.5 * shaft.width_px + 8 and before < max(50.0, shaft.width_px))
 
 
 def _overlap(shaft: Shaft, follower: Follower) -> bool:
@@ -307,7 +325,7 @@ def _overlap(shaft: Shaft, follower: Follower) -> bool:
 
 
 def _same(a: Follower, b: Follower) -> bool:
-    return math.dist(a.tip, b.tip) < 15 and _turn(a.axis_rad, b.axis_rad) < SAME_TURN_RAD
+    return bool(math.dist(a.tip, b.tip) < 15) and _turn(a.axis_rad, b.axis_rad) < SAME_TURN_RAD
 
 
 def _apart(slot: _Slot, follower: Follower) -> float:

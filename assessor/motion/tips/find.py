@@ -16,7 +16,7 @@ from .shafts import Float, Shaft, find_shafts, straight_edges
 
 LOOK_SIDE_PX = 640  # longest side of the picture that is searched
 MEMORY_S = 10.0  # over which it is remembered where edges are
-SETTLED = 0.6  # share of that time, or of the time since the start, after which an edge is background
+SETTLED = 0.45  # share of that time, or of the time since the start, after which an edge is background
 NEAR = 0.17  # of the diagonal: half the side of the square looked at around a known tip
 BAR_RANGE = 12  # grey levels: a bar beside or above the picture is even
 
@@ -38,31 +38,27 @@ class Finder:
         )
         shape = (self._size[1] // 2 + 1, self._size[0] // 2 + 1)
         self._settled: Map = np.zeros(shape, np.float32)
-        self._latest: Map | None = None
         self._last_s: float | None = None
-        self._watched_s = 0.0
+        self._watched_s = 0.0  # time between looks so far
 
     def everywhere(
-        self, grey: Grey, t_s: float, held: Sequence[NDArray[np.int32]]
+        self, grey: Grey, t_s: float, held: Sequence[NDArray[np.int32]], *, still: bool
     ) -> tuple[list[Shaft], list[Shaft]]:
-        """Shafts in a uint8 (h, w) picture, in its pixels, best first: of edges not known to stay put; of all.
+        """Shafts in a uint8 (h, w) picture, in its pixels, best first: of moving edges; if `still`, of all.
 
         `held`: polygons (n, 2) around instruments; what is inside never becomes background.
         """
         part = grey[self._y0 : self._y1, self._x0 : self._x1]
         small = cv2.resize(part, self._size, interpolation=cv2.INTER_AREA) if self._shrink < 1 else part
         edges = straight_edges(np.asarray(small, np.uint8), self._diagonal)
-        young = _share(self._settled, edges) < SETTLED
-        fresh = np.zeros(len(edges)) if self._latest is None else 1 - _share(self._latest, edges)
+        settled = _share(self._settled, edges) if self._watched_s > 0 else np.ones(len(edges))
+        young = settled < SETTLED if self._watched_s > 0 else settled > 0
         self._remember(edges, t_s, held)
         moving, every = (
-            [
-                self._in_full(self._freshened(s, edges, fresh))
-                for s in find_shafts(some, self._size, self._diagonal)
-            ]
-            for some in (edges[young], edges)
+            [_dated(shaft, edges, settled) for shaft in find_shafts(some, self._size, self._diagonal)]
+            for some in (edges[young], edges if still else edges[:0])
         )
-        return moving, every
+        return [self._in_full(s) for s in moving], [self._in_full(s) for s in every]
 
     def near(self, grey: Grey, tip_px: Point) -> list[Shaft]:
         """Shafts in the square around `tip_px` of a uint8 (h, w) picture, in the picture's pixels."""
@@ -83,6 +79,10 @@ class Finder:
         ]
 
     @property
+    def watched_s(self) -> float:
+        return self._watched_s
+
+    @property
     def _diagonal(self) -> float:
         return math.hypot(*self._size)
 
@@ -90,7 +90,6 @@ class Finder:
         drawn = np.zeros(self._settled.shape, np.uint8)
         for x0, y0, x1, y1 in np.rint(edges / 2).astype(int):
             cv2.line(drawn, (x0, y0), (x1, y1), 1, 3)
-        self._latest = drawn.astype(np.float32)
         for polygon in held:
             place = (polygon - [self._x0, self._y0]) * (self._shrink / 2)
             cv2.fillPoly(drawn, [np.rint(place).astype(np.int32)], 0)
@@ -99,11 +98,6 @@ class Finder:
             share = (t_s - self._last_s) / min(self._watched_s, MEMORY_S)
             cv2.accumulateWeighted(drawn.astype(np.float32), self._settled, min(1.0, share))
         self._last_s = t_s
-
-    def _freshened(self, shaft: Shaft, edges: Float, fresh: Float) -> Shaft:
-        mine = np.array([np.flatnonzero((edges == edge).all(1))[0] for edge in shaft.edges])
-        length = np.hypot(*(shaft.edges[:, 2:] - shaft.edges[:, :2]).T)
-        return replace(shaft, fresh=float(np.average(fresh[mine], weights=length)))
 
     def _in_full(self, shaft: Shaft) -> Shaft:
         """In pixels of the full picture (pixel centres at whole numbers)."""
@@ -128,6 +122,12 @@ def _share(drawn: Map, edges: Float) -> Float:
     h, w = drawn.shape
     row, column = np.rint(y / 2).astype(int).clip(0, h - 1), np.rint(x / 2).astype(int).clip(0, w - 1)
     return np.asarray(drawn[row, column].mean(1), float)
+
+
+def _dated(shaft: Shaft, edges: Float, settled: Float) -> Shaft:
+    mine = np.array([np.flatnonzero((edges == edge).all(1))[0] for edge in shaft.edges])
+    length = np.hypot(*(shaft.edges[:, 2:] - shaft.edges[:, :2]).T)
+    return replace(shaft, settled=float(np.average(settled[mine], weights=length)))
 
 
 def picture_area(grey: Grey) -> tuple[int, int, int, int]:

@@ -20,8 +20,15 @@ AGREE_SHARE = 0.35
 NEAR_TIP = 0.16  # of the diagonal: points farther up the shaft say little about the tip
 REACH_PX = 32
 DOUBT = 0.5
+STILL_PX = 0.3
+STILL_PICTURES = 4
 STRIKES = 3  # disagreements in a row after which a point is not on the instrument
-CORRECTION = 0.15  # share of a re-detection's offset that is taken over: no jump enters the track
+# Re-detections scatter by some pixels: their middle one is followed slowly, and only from NEAR_ENOUGH on.
+CORRECTION = 0.06
+NEAR_ENOUGH = 0.004  # of the diagonal
+FAR_OFF = 0.035
+FIRST_CHECKS = 5  # the first place came from a single look
+REMEMBERED = 12
 
 
 class Follower:
@@ -36,6 +43,7 @@ class Follower:
         self.fine: Float = np.zeros(2)
         self.confidence = 1.0
         self.offsets: list[Float] = []
+        self.checked = 0
         self.missed = 0  # re-detections in a row that found no shaft here
         self.seen = 0  # pictures followed
         self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
@@ -92,6 +100,8 @@ class Follower:
         self.tip = tip
         self.confidence = float(share * min(1.0, 2 * good.mean()))
         self.seen += 1
+        if camera is None:  # what is its own motion is not known
+            self.trail.clear()
         self.trail.append((t_s, float(self.fine[0]), float(self.fine[1])))
         while self.trail[-1][0] - self.trail[0][0] > 1.0:
             del self.trail[0]
@@ -103,20 +113,39 @@ class Follower:
             (tip > -0.02 * diagonal).all() and tip[0] < w + 0.02 * diagonal and tip[1] < h + 0.02 * diagonal
         )
 
-    def confirm(self, shaft: Shaft) -> None:
-        """A shaft was found here again: drift goes back towards it, a little each time."""
-        self.offsets = [*self.offsets[-4:], np.array(shaft.tip_px) - self.tip]
-        self.tip = self.tip + CORRECTION * self.offset
+    def confirm(self, shaft: Shaft, diagonal: float) -> bool:
+        """A shaft was found here again: drift goes back towards it, so slowly that it adds no tremor.
+
+        True where the tip was so far off that it was set anew: what was before and after do not compare.
+        """
+        self.offsets = [*self.offsets[1 - REMEMBERED :], np.array(shaft.tip_px) - self.tip]
+        self.checked += 1
         axis_rad = shaft.axis_rad if self.axis_rad is None else self.axis_rad
         self.axis_rad = axis_rad + 0.3 * math.remainder(shaft.axis_rad - axis_rad, 2 * math.pi)
         self.width_px += 0.3 * (shaft.width_px - self.width_px)
         self.length_px = max(self.length_px, shaft.length_px)
         self.missed = 0
+        off = self.offset
+        far = float(np.linalg.norm(off)) / diagonal
+        if far > FAR_OFF and len(self.offsets) >= (2 if self.confidence < DOUBT else 4):
+            self.tip, self.offsets = self.tip + off, []
+            return True
+        if far > NEAR_ENOUGH or self.checked < FIRST_CHECKS:
+            step = max(CORRECTION, 1 / (1 + self.checked)) * off
+            self.tip = self.tip + step
+            self.offsets = [o - step for o in self.offsets]
+        return False
 
     @property
     def offset(self) -> Float:
         """(2,) px: where re-detections put the tip from here, the middle one of the last few."""
         return np.asarray(np.median(self.offsets, axis=0), float) if self.offsets else np.zeros(2)
+
+    @property
+    def still(self) -> bool:
+        """Whether it did not move against the background lately, as a point on the background does."""
+        places = np.array(self.trail[-STILL_PICTURES:])[:, 1:] if self.trail else np.zeros((1, 2))
+        return len(places) == STILL_PICTURES and float(np.ptp(places, axis=0).max()) < STILL_PX
 
     @property
     def doubtful(self) -> bool:

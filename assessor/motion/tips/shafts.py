@@ -15,9 +15,11 @@ Float = NDArray[np.float64]
 
 # Lengths as shares of the picture's diagonal: pictures come at any size.
 SHORTEST_EDGE = 0.015  # a straight edge below this is texture
+SEED_EDGE = 0.03  # and the longest edge of a shaft is at least this long
 SHORTEST_SHAFT = 0.10  # an instrument shows a tenth of the diagonal at least
 WIDEST_SHAFT = 0.055  # a wide-open forceps, from arm to arm
-LARGEST_GAP = 0.05  # a glint or a finger interrupts the edges of one instrument
+LARGEST_GAP = 0.035  # a glint or a finger interrupts the edges of one instrument
+HAND = 0.09  # how far around a shaft's end a hand is looked for
 AT_BORDER = 0.03
 PART_LEAN_RAD = math.radians(15)
 LEAN_DEG = 9.0  # of an edge against the axis: arms of forceps converge
@@ -28,8 +30,8 @@ class Shaft:
     """A bundle of edges: from `root_px` to `tip_px` (the end more likely to be free), `width_px` across.
 
     `edges` (n, 4) holds its straight edges x0, y0, x1, y1. `support_px` is the length of all of them along
-    the axis, `fresh` the share of it that was not here at the look before. `at_border`: the root lies on the
-    picture's border.
+    the axis, `settled` the mean share of the time that edges were there before. `at_border`: the root lies
+    on the picture's border.
     """
 
     tip_px: Point
@@ -38,7 +40,7 @@ class Shaft:
     support_px: float
     at_border: bool
     edges: Float
-    fresh: float = 0.0
+    settled: float = 1.0
 
     @property
     def length_px(self) -> float:
@@ -83,18 +85,19 @@ def find_shafts(
     They are sought in the part of a picture that begins at `origin` and has `size` (width, height); the
     whole picture's diagonal is `diagonal`.
     """
+    pile = _Pile.of(edges)
     free = np.ones(len(edges), bool)
     shafts: list[Shaft] = []
     for seed in range(len(edges)):
-        if len(shafts) >= 2 * most:
+        if len(shafts) >= 2 * most or pile.length[seed] < SEED_EDGE * diagonal:
             break
         if not free[seed]:
             continue
         free[seed] = False
-        members = _bundle(edges, free, seed, diagonal)
+        members = _bundle(pile, free, seed, diagonal)
         if len(members) < 2:
             continue
-        shaft = _shaft(edges[members], origin, size, diagonal)
+        shaft = _shaft(pile, members, origin, size, diagonal)
         if shaft is not None:
             free[members] = False
             shafts.append(shaft)
@@ -106,6 +109,25 @@ def find_shafts(
     return kept[:most]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pile:
+    """Edges as `ends` (n, 2, 2), with their `middle` and `vector` (n, 2) and `length` (n,)."""
+
+    edges: Float
+    ends: Float
+    middle: Float
+    vector: Float
+    length: Float
+
+    @staticmethod
+    def of(edges: Float) -> _Pile:
+        ends = edges.reshape(-1, 2, 2)
+        vector = ends[:, 1] - ends[:, 0]
+        return _Pile(
+            edges, ends, 0.5 * (ends[:, 0] + ends[:, 1]), vector, np.hypot(vector[:, 0], vector[:, 1])
+        )
+
+
 def lies_on(tip_px: Point, axis_rad: float | None, shaft: Shaft) -> bool:
     """Whether a tip so directed lies on `shaft`, short of its end: a part of the same thing."""
     if axis_rad is not None and abs(math.remainder(axis_rad - shaft.axis_rad, math.pi)) > PART_LEAN_RAD:
@@ -115,52 +137,59 @@ def lies_on(tip_px: Point, axis_rad: float | None, shaft: Shaft) -> bool:
     return abs(dy * c - dx * s) < 0.7 * shaft.width_px + 3 and -shaft.length_px < dx * c + dy * s < 3
 
 
-def _bundle(edges: Float, free: NDArray[np.bool_], seed: int, diagonal: float) -> NDArray[np.intp]:
+def _bundle(pile: _Pile, free: NDArray[np.bool_], seed: int, diagonal: float) -> NDArray[np.intp]:
     """Indices of the edges that run along the one at `seed`, itself included."""
     members = np.array([seed])
-    ends = edges.reshape(-1, 2, 2)
-    vectors = ends[:, 1] - ends[:, 0]
-    length = np.linalg.norm(vectors, axis=1)
+    wide = np.sin(math.radians(2.5 * LEAN_DEG)) * pile.length
+    along = pile.vector[seed] / pile.length[seed]
+    turned = np.abs(pile.vector[:, 0] * along[1] - pile.vector[:, 1] * along[0])
+    here = np.flatnonzero(free & (turned < wide))
     for _ in range(3):
-        middle, along = _axis(edges[members])
+        middle, along = _axis(pile, members)
         across = np.array([-along[1], along[0]])
-        lean = np.abs(vectors @ across) / length
-        lateral = np.abs((ends - middle) @ across).max(1)
-        place = np.sort((ends - middle) @ along, axis=1)
-        near = (lean < math.sin(math.radians(LEAN_DEG))) & (lateral < 0.5 * WIDEST_SHAFT * diagonal)
-        near &= free
-        near[seed] = True
-        members = _chained(np.flatnonzero(near), place, seed, LARGEST_GAP * diagonal)
+        away = pile.ends[here] - middle
+        lateral = np.abs(away @ across).max(1)
+        lean = np.abs(pile.vector[here] @ across)
+        near = (lean < math.sin(math.radians(LEAN_DEG)) * pile.length[here]) & (
+            lateral < 0.5 * WIDEST_SHAFT * diagonal
+        )
+        place = np.sort(away[near] @ along, axis=1)
+        start = np.sort((pile.ends[seed] - middle) @ along)
+        kept = here[near][_chained(place, start, LARGEST_GAP * diagonal)]
+        again = np.union1d(kept, [seed])
+        if len(again) == len(members) and (again == members).all():
+            break
+        members = again
     return members
 
 
-def _axis(edges: Float) -> tuple[Float, Float]:
+def _axis(pile: _Pile, members: NDArray[np.intp]) -> tuple[Float, Float]:
     """A point on the bundle's middle line and its unit direction, by length."""
-    ends = edges.reshape(-1, 2, 2)
-    weight = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
-    middle = np.average(ends.mean(1), axis=0, weights=weight)
-    vectors = ends[:, 1] - ends[:, 0]
-    vectors = vectors * np.where(vectors @ vectors[0] < 0, -1, 1)[:, None]
-    total = vectors.sum(0) * 1.0
-    return middle, total / np.linalg.norm(total)
+    weight = pile.length[members]
+    middle = weight @ pile.middle[members] / weight.sum()
+    vectors = pile.vector[members]
+    total = np.where(vectors @ vectors[0] < 0, -1.0, 1.0) @ vectors
+    return middle, total / math.hypot(*total)
 
 
-def _chained(members: NDArray[np.intp], place: Float, seed: int, gap: float) -> NDArray[np.intp]:
-    """Those of `members` that join up with the seed along the axis without a gap larger than `gap`."""
-    low, high = place[seed]
-    kept = {seed}
-    for order in (members[np.argsort(place[members, 0])], members[np.argsort(-place[members, 1])]):
-        for k in order:
-            if place[k, 0] <= high + gap and place[k, 1] >= low - gap:
-                kept.add(int(k))
-                low, high = min(low, place[k, 0]), max(high, place[k, 1])
-    return np.array(sorted(kept))
+def _chained(place: Float, start: Float, gap: float) -> NDArray[np.bool_]:
+    """Which intervals (n, 2) join up with `start` (2,) without a gap larger than `gap`."""
+    low, high = start
+    while True:
+        joined = (place[:, 0] <= high + gap) & (place[:, 1] >= low - gap)
+        new_low = min(low, place[joined, 0].min(initial=low))
+        new_high = max(high, place[joined, 1].max(initial=high))
+        if new_low == low and new_high == high:
+            return np.asarray(joined)
+        low, high = new_low, new_high
 
 
-def _shaft(edges: Float, origin: Point, size: tuple[int, int], diagonal: float) -> Shaft | None:
-    middle, along = _axis(edges)
+def _shaft(
+    pile: _Pile, members: NDArray[np.intp], origin: Point, size: tuple[int, int], diagonal: float
+) -> Shaft | None:
+    middle, along = _axis(pile, members)
     across = np.array([-along[1], along[0]])
-    ends = edges.reshape(-1, 2, 2) - middle
+    ends = pile.ends[members] - middle
     place = ends @ along
     lateral = ends @ across
     low, high = float(place.min()), float(place.max())
@@ -179,9 +208,16 @@ def _shaft(edges: Float, origin: Point, size: tuple[int, int], diagonal: float) 
         if max(gaps) < AT_BORDER * diagonal:  # across the whole picture: no end in view
             return None
     else:
-        root, tip = (a, b) if _spread(place, lateral, low) > _spread(place, lateral, high) else (b, a)
+        root, tip = (
+            (a, b) if _clutter(pile, members, a, diagonal) > _clutter(pile, members, b, diagonal) else (b, a)
+        )
     return Shaft(
-        (float(tip[0]), float(tip[1])), (float(root[0]), float(root[1])), width, support, at_border, edges
+        (float(tip[0]), float(tip[1])),
+        (float(root[0]), float(root[1])),
+        width,
+        support,
+        at_border,
+        pile.edges[members],
     )
 
 
@@ -193,7 +229,8 @@ def _end(
     return np.asarray(middle + along * at + across * lateral[near].mean(), float)
 
 
-def _spread(place: Float, lateral: Float, at: float) -> float:
-    """How far apart the edges lie around the end at `at`: an instrument tapers towards its tip."""
-    near = np.abs(place - at) < 0.35 * (place.max() - place.min())
-    return float(np.ptp(lateral[near])) if near.any() else 0.0
+def _clutter(pile: _Pile, members: NDArray[np.intp], end: Float, diagonal: float) -> float:
+    """Length of other edges around an end: a hand has many, the tissue before a tip has few."""
+    near = np.hypot(*(pile.middle - end).T) < HAND * diagonal
+    near[members] = False
+    return float(pile.length[near].sum())
