@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import OperationalError
+from starlette.middleware.sessions import SessionMiddleware
 
 from api.grading import Grader
-from api.routes import accounts, batches, corrections, courses, people, pictures, rubrics, submissions
+from api.routes import accounts, batches, corrections, courses, oidc, people, pictures, rubrics, submissions
 from api.security import SameSiteOnly
 from api.settings import Settings
 from api.store import migrate
@@ -24,6 +26,7 @@ from assessor.errors import OptionError
 log = logging.getLogger("assessor.api")
 ROUTERS = (
     accounts.router,
+    oidc.router,
     people.router,
     courses.router,
     rubrics.router,
@@ -39,6 +42,16 @@ def install(app: FastAPI, settings: Settings, *, prefix: str) -> None:
     app.state.local = None
     for router in ROUTERS:
         app.include_router(router, prefix=prefix)
+    if settings.oidc_issuer is not None:
+        # Holds what a sign-in at the school needs to come back; a restart in between means once more.
+        app.add_middleware(
+            SessionMiddleware,
+            secret_key=secrets.token_urlsafe(32),
+            session_cookie="assessor_oidc",
+            max_age=600,
+            same_site="lax",
+            https_only=(settings.public_url or "").startswith("https:"),
+        )
     app.add_middleware(SameSiteOnly, public_url=settings.public_url)
 
 

@@ -82,6 +82,7 @@ SERVICE_CODES: dict[str, int] = {
     "clips_full": 503,
     "database_away": 503,
     "storage_away": 503,
+    "school_away": 503,
     "grading_timeout": 504,
     "disk_full": 507,
 }

@@ -93,8 +93,9 @@ def school(**settings: Any) -> Iterator[School]:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"data_dir": folder, **settings}
         with running(**settings) as client:
-            database = Database(database_url(settings.get("database_url"), Path(folder)))
-            found = School(client, database, open_blobs(None, Path(folder)))
+            data_dir = Path(settings["data_dir"])
+            database = Database(database_url(settings.get("database_url"), data_dir))
+            found = School(client, database, open_blobs(None, data_dir))
             try:
                 _fill(found)
                 yield found

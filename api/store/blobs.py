@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -27,7 +28,13 @@ from api.store.insert import insert_locked, insert_new
 from api.store.models import Blob, Result, Submission, utc_now
 from assessor.errors import OptionError
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
 FOLDER = "blobs"
+# A request waits for an answer; the default would try for three minutes.
+CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
+RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 # An object younger than this without a row may belong to an upload that has not committed yet.
 STRAY_AGE = timedelta(hours=1)
 
@@ -142,7 +149,7 @@ def open_blobs(url: str | None, data_dir: Path) -> Blobs:
     if not url:
         return Blobs(LocalStore(prefix=data_dir, mkdir=True), data_dir)
     try:
-        return Blobs(from_url(url))
+        return Blobs(from_url(url, client_options=CLIENT, retry_config=RETRY))
     except (BaseError, ValueError) as exc:
         raise OptionError(
             "bad_store_url",
