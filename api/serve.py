@@ -16,6 +16,7 @@ from api.live.wire import MAX_MESSAGE_BYTES
 from api.main import create_app
 from api.settings import Settings, default_settings
 from api.telemetry import configure_logs
+from api.tls import Certificate, lan_address, own_certificate, own_names
 from assessor.errors import OptionError
 
 KEEP_ALIVE_S = 15
@@ -25,14 +26,18 @@ MAX_HEADER_BYTES = 32 * 1024
 HEADER_TIMEOUT_S = 15.0
 
 
-def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) -> None:
+def serve(host: str | None = None, port: int = 8000, single_user: bool = False, https: bool = False) -> None:
     """Run until interrupted; prints the address to open.
+
+    Without `host` it listens on this machine alone, with `https` (a certificate of its own, for phones)
+    on every address.
 
     OptionError not_local (single user, but a host that others reach), port_taken or bad_setting; those of
     `api.classroom.open_store`.
     """
     settings = settings_or_error()
     configure_logs()
+    host = host or ("0.0.0.0" if https and not single_user else "127.0.0.1")
     if single_user and not _is_loopback(host):
         raise OptionError(
             "not_local",
@@ -40,11 +45,15 @@ def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) 
             "Leave --host away, or give --host 127.0.0.1.",
         )
     listener = _listen(host, port)
-    where = address(host, listener.getsockname()[1])
+    certificate = _certificate(settings) if https else None
+    where = address(host, listener.getsockname()[1], https=https)
     link = None if single_user else first_admin_link(settings, where)
     app = create_app(settings, single_user=single_user)
-    server = uvicorn.Server(server_config(app, settings))
+    server = uvicorn.Server(server_config(app, settings, certificate))
     print(f"Open {where} (Ctrl-C stops)", flush=True)
+    if certificate is not None:
+        print("A browser warns once: nobody vouches for this certificate. It is the right one if its")
+        print(f"SHA-256 fingerprint is {certificate.fingerprint}", flush=True)
     if link is not None:
         print(f"First admin: set a password at {link} (once; each start prints a new one until it is used).")
         print("Only you on this machine? `assessor serve --single-user` needs no accounts.", flush=True)
@@ -53,10 +62,12 @@ def serve(host: str = "127.0.0.1", port: int = 8000, single_user: bool = False) 
         server.run(sockets=[listener])
 
 
-def server_config(app: object, settings: Settings) -> uvicorn.Config:
+def server_config(app: object, settings: Settings, certificate: Certificate | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=PromptProtocol,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # JPEG does not shrink
@@ -70,11 +81,22 @@ def server_config(app: object, settings: Settings) -> uvicorn.Config:
     )
 
 
-def address(host: str, port: int) -> str:
-    """The URL to open on this machine for a server bound to `host`."""
+def address(host: str, port: int, *, https: bool = False) -> str:
+    """The URL to open for a server bound to `host`: on this machine, or with `https` from a phone."""
     if host in ("0.0.0.0", "::", ""):
-        host = "localhost"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        host = (lan_address() if https else None) or "localhost"
+    return f"{'https' if https else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _certificate(settings: Settings) -> Certificate:
+    try:
+        return own_certificate(settings.data_dir, own_names())
+    except OSError as exc:
+        raise OptionError(
+            "cannot_write",
+            f"No certificate can be kept in {settings.data_dir}: {exc.strerror}.",
+            "Set ASSESSOR_DATA_DIR to a folder that can be written.",
+        ) from exc
 
 
 class PromptProtocol(H11Protocol):

@@ -15,14 +15,20 @@ PROBLEM, WRONG_USAGE = 1, 2
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; else this machine's own, with --https every one."),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     single_user: Annotated[
         bool, typer.Option("--single-user", help="No accounts, this machine only.")
     ] = False,
+    https: Annotated[
+        bool, typer.Option("--https", help="With a certificate of its own: phones need it for their camera.")
+    ] = False,
 ) -> None:
     """Run the service and its pages; prints the address to open."""
-    _run("serve", host, port, single_user)
+    _run("serve", host, port, single_user, https)
 
 
 def doctor() -> None:
