@@ -86,7 +86,7 @@ def test_a_session_says_amplitude_frequency_and_hands() -> None:
     assert result.bimanual.reference_tip == 1
     assert result.bimanual.tremor_ratio is None  # one of them has no number
     assert result.score is not None
-    assert result.score.points == pytest.approx(100.0, abs=1)
+    assert 95 < result.score.points < 100  # 0.5 px is the zone's half side: some frames lie outside
     assert {window.tip for window in result.windows} == {0, 1}
 
 
