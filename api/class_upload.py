@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.archive import Photo, photos
 from api.errors import ServiceError
-from api.form import MAX_FIELD_BYTES, OPTION_FIELDS, parse_options
+from api.form import MAX_FIELD_BYTES, NUMBERS, OPTION_FIELDS, parse_options
 from api.grading import Grader
 from api.handed import Roster, whose
 from api.settings import Settings
@@ -30,7 +30,6 @@ MOST_FILES = 200
 TARGET_FIELDS = ("assignment", "course", "title", "rubric")
 # Two points belong to one photo; the rubric is the whole batch's.
 DECLARED_FIELDS = tuple(name for name in OPTION_FIELDS if name not in ("points", "rubric"))
-SCALE_FIELDS = ("mm_per_px", "grid_mm", "ruler_mm")
 
 
 class _Parser(MultiPartParser):
@@ -162,7 +161,7 @@ def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, 
 
 
 def _declared(options: GradeOptions) -> dict[str, Any]:
-    scale = {name: v for name in SCALE_FIELDS if (v := getattr(options, name)) is not None}
+    scale = {name: v for name in NUMBERS if (v := getattr(options, name)) is not None}
     return {
         "technique": options.technique,
         "suture_size": options.suture_size,

@@ -22,7 +22,7 @@ from assessor.rubric import choose_rubric, rubric_names
 
 MAX_FIELD_BYTES = 1024
 NAME_LENGTH = 200
-NUMBERS = ("mm_per_px", "grid_mm", "ruler_mm")
+NUMBERS = ("mm_per_px", "grid_mm", "ruler_mm", "check_bar_mm")
 OPTION_FIELDS = tuple(f.name for f in fields(GradeOptions))
 
 
@@ -154,6 +154,7 @@ def openapi_body(extra: dict[str, Any] | None = None) -> dict[str, Any]:
         "mm_per_px": {"type": "number", "exclusiveMinimum": 0},
         "grid_mm": {"type": "number", "exclusiveMinimum": 0, "description": "pitch of a printed grid"},
         "ruler_mm": {"type": "number", "exclusiveMinimum": 0, "description": "length between two ticks"},
+        "check_bar_mm": {"type": "number", "exclusiveMinimum": 0, "description": "the card's 50 mm bar"},
         "points": {**text, "description": "x,y,x,y,mm: two pixels of the upright photo and their distance"},
     }
     assert set(properties) == {"file", *OPTION_FIELDS}

@@ -46,6 +46,9 @@ def grade(
     ruler_mm: Annotated[
         float | None, typer.Option(help="Length between two ticks of the ruler in view, mm.")
     ] = None,
+    check_bar_mm: Annotated[
+        float | None, typer.Option(help="What the printed card's 50 mm bar measures on paper, mm.")
+    ] = None,
     points: Annotated[
         str | None, typer.Option(metavar="X,Y,X,Y,MM", help="Two points of the photo and their distance.")
     ] = None,
@@ -65,6 +68,7 @@ def grade(
             mm_per_px=mm_per_px,
             grid_mm=grid_mm,
             ruler_mm=ruler_mm,
+            check_bar_mm=check_bar_mm,
             points=None if points is None else parse_points(points),
         )
         done: list[PhotoDone] = []

@@ -23,7 +23,8 @@ class GradeOptions:
     """Declared facts; all optional, None where the photo itself must tell.
 
     `suture_size` is USP ("4-0"), `grid_mm` the pitch of a printed grid, `ruler_mm` the length between
-    two ticks, `points` = (x, y, x, y, mm): two pixels of the upright photo and the distance between them.
+    two ticks, `check_bar_mm` what the 50 mm bar of a printed card measures, `points` = (x, y, x, y, mm):
+    two pixels of the upright photo and the distance between them.
     Raises OptionError where a value makes no sense.
     """
 
@@ -34,6 +35,7 @@ class GradeOptions:
     mm_per_px: float | None = None
     grid_mm: float | None = None
     ruler_mm: float | None = None
+    check_bar_mm: float | None = None
     points: TwoPoints | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +51,8 @@ class GradeOptions:
                 f"{self.suture_size!r} is not a USP suture size.",
                 "Write it as on the packet: 4-0, 10-0, 0 or 1.",
             )
-        if any(v is not None for v in (self.mm_per_px, self.grid_mm, self.ruler_mm, self.points)):
+        lengths = (self.mm_per_px, self.grid_mm, self.ruler_mm, self.check_bar_mm)
+        if self.points is not None or any(v is not None for v in lengths):
             self.scale_options()
 
     def scale_options(self) -> ScaleOptions:
@@ -57,7 +60,11 @@ class GradeOptions:
         from assessor.photo.scale import ScaleOptions  # imports OpenCV: only where a scale is asked for
 
         return ScaleOptions(
-            mm_per_px=self.mm_per_px, grid_mm=self.grid_mm, ruler_mm=self.ruler_mm, points=self.points
+            mm_per_px=self.mm_per_px,
+            grid_mm=self.grid_mm,
+            ruler_mm=self.ruler_mm,
+            check_bar_mm=self.check_bar_mm,
+            points=self.points,
         )
 
 
