@@ -149,7 +149,9 @@ def open_blobs(url: str | None, data_dir: Path) -> Blobs:
     if not url:
         return Blobs(LocalStore(prefix=data_dir, mkdir=True), data_dir)
     try:
-        return Blobs(from_url(url, client_options=CLIENT, retry_config=RETRY))
+        # Read here: options that are given take the place of all that stand in the environment.
+        http = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
+        return Blobs(from_url(url, client_options={**CLIENT, "allow_http": http}, retry_config=RETRY))
     except (BaseError, ValueError) as exc:
         raise OptionError(
             "bad_store_url",
