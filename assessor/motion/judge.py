@@ -71,7 +71,7 @@ def signal_of(track: TipTrack, recorded: Recorded) -> TipSignal:
         xy=track.fine,
         segment=track.segment,
         floor=recorded.floor[track.frame],
-        noise=np.full_like(track.fine, np.nan),
+        noise=track.noise,
     )
 
 

@@ -19,13 +19,14 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class TipTrack:
-    """One tip's samples: frame numbers (n,) in the recording, `t_s` (n,), px positions (n, 2)."""
+    """One tip's samples: frame numbers (n,) in the recording, `t_s` (n,), px (n, 2)."""
 
     tip: int
     frame: NDArray[np.int64]
     t_s: Array
     xy: Array
     fine: Array
+    noise: Array
     segment: NDArray[np.int64]
     confidence: Array
 
@@ -87,7 +88,7 @@ class Recording:
                 motion.camera_x_px, motion.camera_y_px, motion.floor_x_px, motion.floor_y_px)),
         )  # fmt: skip
         for tip in motion.tips:
-            self._tips.setdefault(tip.tip, _Columns(8)).append(*_row(number, motion.t_s, tip))
+            self._tips.setdefault(tip.tip, _Columns(10)).append(*_row(number, motion.t_s, tip))
 
     def read(self, since_s: float = -np.inf) -> Recorded:
         """Everything from `since_s` on as arrays."""
@@ -108,7 +109,8 @@ class Recording:
 
 
 def _row(number: int, t_s: float, tip: TipSample) -> tuple[float, ...]:
-    return (number, t_s, tip.x_px, tip.y_px, tip.fine_x_px, tip.fine_y_px, tip.segment, tip.confidence)
+    return (number, t_s, tip.x_px, tip.y_px, tip.fine_x_px, tip.fine_y_px, tip.segment, tip.confidence,
+            tip.noise_x_px, tip.noise_y_px)  # fmt: skip
 
 
 def _track(tip: int, rows: Array, first: int) -> TipTrack:
@@ -120,4 +122,5 @@ def _track(tip: int, rows: Array, first: int) -> TipTrack:
         fine=rows[:, 4:6],
         segment=rows[:, 6].astype(np.int64),
         confidence=rows[:, 7],
+        noise=rows[:, 8:10],
     )

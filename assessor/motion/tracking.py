@@ -47,7 +47,8 @@ class TipSample:
 
     `x_px`, `y_px`: in the full picture, the camera's motion in it. `fine_x_px`, `fine_y_px`: sub-pixel
     position of points on the instrument, taken to the tip, the camera's motion removed; comparable within
-    one `segment` of one `tip` only.
+    one `segment` of one `tip` only. `noise_x_px`, `noise_y_px`: half the difference of that position by two
+    independent halves of the points, NaN where unknown; it has the position's own noise.
     """
 
     tip: int
@@ -58,6 +59,8 @@ class TipSample:
     fine_y_px: float
     segment: int
     axis_rad: float | None
+    noise_x_px: float = math.nan
+    noise_y_px: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

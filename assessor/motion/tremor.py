@@ -90,10 +90,8 @@ class _Looked:
     rest: Array
     sines_hz: Array
     sines_power: Array
-    bandwidth_hz: float
-    level: float
     floor: Array
-    noise: float | None
+    noise: float
 
 
 def measure_tremor(tip: int, signal: TipSignal, given: Conditions) -> TipTremor:
@@ -196,13 +194,15 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
         rest=fitted.rest,
         sines_hz=np.array(fitted.sines_hz),
         sines_power=np.array(fitted.sines_power).reshape(-1, 2, 2),
-        bandwidth_hz=fitted.bandwidth_hz,
-        level=level,
         floor=WindowFit(t[seen], still[seen], freq).density,
-        noise=float(WindowFit(t[halves], noise[halves], freq).density[free].mean())
+        noise=min(level, _mean_density(t[halves], noise[halves], freq))
         if halves.mean() >= REFERENCE_SHARE
-        else None,
+        else level,
     )
+
+
+def _mean_density(t_s: Array, xy: Array, freq: Array) -> float:
+    return float(WindowFit(t_s, xy, freq).density[freq >= SEARCH_HZ[0]].mean())
 
 
 def _free(freq: Array, fitted: WindowFit) -> NDArray[np.bool_]:
@@ -214,7 +214,7 @@ def _free(freq: Array, fitted: WindowFit) -> NDArray[np.bool_]:
 
 def _floor(looked: Sequence[_Looked], freq: Array) -> Array:
     """Density (f,) of the track's noise and of the shake that is left, mean over the windows."""
-    noise = float(np.mean([one.level if one.noise is None else one.noise for one in looked]))
+    noise = float(np.mean([one.noise for one in looked]))
     still = np.mean([one.floor for one in looked], axis=0)
     quiet = float(still[freq >= STILL_FROM_HZ].mean()) if (freq >= STILL_FROM_HZ).any() else 0.0
     # The reference's own noise is no part of the tip's motion: what exceeds it is shake, smooth over 1 Hz.
