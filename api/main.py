@@ -16,8 +16,9 @@ from api.limits import UploadGuard
 from api.live.child import Open, open_session
 from api.live.desk import LiveDesk
 from api.pages import capture, door, practice
+from api.pages import live as live_page
 from api.routes import clips as clip_routes
-from api.routes import health, live, live_page, pages, photos
+from api.routes import health, live, pages, photos
 from api.settings import Settings, default_settings
 from api.workers import Job, WorkerPool
 from assessor import __version__
