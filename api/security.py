@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import ServiceError
@@ -30,7 +31,7 @@ COOKIE = "assessor_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def database(request: Request) -> Database:
+def database(request: HTTPConnection) -> Database:
     found: Database = request.app.state.database
     return found
 
@@ -50,7 +51,7 @@ Reading = Annotated[Session, Depends(_reading, scope="function")]
 Writing = Annotated[Session, Depends(_writing, scope="function")]
 
 
-def visitor(request: Request) -> Caller | None:
+def visitor(request: HTTPConnection) -> Caller | None:
     """Who asks, None where nobody is signed in; ServiceError not_signed_in for a key that is not one.
 
     In a short transaction of its own: an upload that takes a minute must not hold one.
@@ -100,11 +101,11 @@ Teacher = Annotated[Caller, Depends(teacher)]
 Admin = Annotated[Caller, Depends(admin)]
 
 
-def may_grade(request: Request, caller: Anyone) -> None:
-    """Grading a photo that is not kept: for anyone, unless the operator has closed it."""
+def may_grade(request: HTTPConnection, caller: Anyone) -> None:
+    """Grading what is not kept (photo, clip, live): for anyone, unless the operator has closed it."""
     settings: Settings = request.app.state.settings
     if caller is None and not settings.open_grading:
-        raise not_signed_in("Photos are graded here for those who are signed in")
+        raise not_signed_in("Grading here is for those who are signed in")
 
 
 OpenGrading = Depends(may_grade)

@@ -314,6 +314,12 @@ def test_no_page_from_elsewhere_may_open_it(client: httpx.Client) -> None:
         assert start(socket)["type"] == "ready"
 
 
+def test_visitors_are_sent_to_sign_in_where_grading_is_closed() -> None:
+    with running(open_grading=False) as client, open_socket(client) as socket:
+        socket.send('{"type": "start"}')
+        assert refused(socket) == ("not_signed_in", 1008)
+
+
 def test_single_user_mode_answers_only_to_this_machine() -> None:
     with running(single_user=True) as client:
         with open_socket(client) as socket:

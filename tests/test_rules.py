@@ -37,6 +37,8 @@ class Rule:
 RULES = (
     Rule("GET", "/health", OPEN),
     Rule("POST", "/photos", OPEN, "file"),
+    Rule("POST", "/clips", OPEN, "file"),
+    Rule("GET", "/clips/{pupil}", (404,) * 6),  # whoever knows a clip's id may ask; this is none
     Rule("POST", "/login", (401,) * 6, {"email": "nobody@school.test", "password": "wrong"}),
     Rule("POST", "/logout", OPEN),
     Rule("POST", "/welcome", (410,) * 6, {"token": "x" * 43, "password": "four words and more"}),

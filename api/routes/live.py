@@ -7,12 +7,15 @@ import contextlib
 import time
 
 from fastapi import APIRouter, WebSocket
+from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnect
 
+from api.errors import ServiceError
 from api.hosts import same_origin
 from api.live.desk import LiveDesk, Seat
 from api.live.process import SUMMARY_TIMEOUT_S
 from api.live.wire import LiveError, Start, Stop, parse_command
+from api.security import may_grade, visitor
 
 router = APIRouter()
 
@@ -36,6 +39,7 @@ async def live(socket: WebSocket) -> None:
     desk: LiveDesk = socket.app.state.live
     with contextlib.suppress(WebSocketDisconnect):
         try:
+            await run_in_threadpool(_check_caller, socket)
             start = await _start(socket)
             async with desk.seat() as seat:
                 await _send(socket, await seat.process.command(start))
@@ -44,6 +48,13 @@ async def live(socket: WebSocket) -> None:
             await _send(socket, refusal.message())
             # A close frame's reason has 123 bytes at most.
             await socket.close(refusal.close_code, f"{refusal.code}: {refusal.title}"[:120])
+
+
+def _check_caller(socket: WebSocket) -> None:
+    try:
+        may_grade(socket, visitor(socket))
+    except ServiceError as refusal:
+        raise LiveError(refusal.code, refusal.title, refusal.hint) from None
 
 
 async def _start(socket: WebSocket) -> str:
