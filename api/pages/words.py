@@ -10,6 +10,23 @@ from assessor.rubric.words import LABELS, number
 METRIC_LABELS = LABELS
 HANDS = {"dominant": "dominant hand", "non_dominant": "other hand", None: "hand not said"}
 STATES = {"waiting": "waiting", "graded": "graded", "refused": "not gradable"}
+FAULTS = {
+    "bites_short": "bites too short",
+    "bites_long": "bites too long",
+    "bites_uneven": "bites uneven",
+    "bites_uneven_sides": "left and right bites differ",
+    "spacing_close": "stitches too close",
+    "spacing_wide": "stitches too far apart",
+    "spacing_uneven": "spacing uneven",
+    "bite_to_spacing": "bites out of proportion to spacing",
+    "stitches_lean": "stitches lean",
+    "stitches_not_parallel": "stitches not parallel",
+    "knots_both_sides": "knots on both sides",
+    "tails_short": "thread ends too short",
+    "tails_long": "thread ends too long",
+    "end_bare": "an end of the wound left open",
+    "well_done": "everything on target",
+}
 # Measures that a unit or a share belongs to; the others are plain ratios.
 _SHARES = ("knot_side_share", "coverage")
 
@@ -17,6 +34,10 @@ _SHARES = ("knot_side_share", "coverage")
 def plain(name: str | None) -> str:
     """`simple_interrupted`, `skin-pad` -> words."""
     return (name or "").replace("_", " ").replace("-", " ")
+
+
+def technique(name: str | None) -> str:
+    return "technique not recognised" if name in (None, "", "unknown") else plain(name)
 
 
 def metric_label(name: str) -> str:
@@ -63,8 +84,15 @@ def hand(name: str | None) -> str:
     return HANDS.get(name, "")
 
 
+def fault(code: str) -> str:
+    """A hint's code in words."""
+    return FAULTS.get(code) or plain(code.removeprefix("off_target_"))
+
+
 FILTERS: dict[str, Any] = {
+    "fault": fault,
     "plain": plain,
+    "technique": technique,
     "metric_label": metric_label,
     "metric_unit": metric_unit,
     "metric_number": metric_number,

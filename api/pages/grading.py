@@ -1,0 +1,167 @@
+"""One assignment: a trainee hands in here, an instructor grades the class."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from api.pages.render import AtDesk, Desk, PageRoute
+from api.schema import Id, Word
+from api.store import courses, jobs, overview, submissions
+from api.store.models import Assignment, Batch, JobState, Person
+from api.store.page import Slice
+from api.store.submissions import Filter, Order, Row, State
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+ON_A_PAGE = 50
+BATCHES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    batch: Batch
+    states: dict[JobState, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def done(self) -> int:
+        return self.total - self.states.get("waiting", 0) - self.states.get("leased", 0)
+
+    @property
+    def failed(self) -> int:
+        return self.states.get("refused", 0) + self.states.get("failed", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A distribution in per cent of its own width, for a box plot."""
+
+    name: str
+    n: int
+    low: float
+    q1: float
+    median: float
+    q3: float
+    high: float
+
+    def at(self, value: float) -> float:
+        return 100 * (value - self.low) / ((self.high - self.low) or 1)
+
+
+@router.get("/assignments/{assignment_id}")
+def assignment(
+    desk: AtDesk,
+    assignment_id: Id,
+    state: Annotated[State | None, Query()] = None,
+    technique: Annotated[Word | None, Query()] = None,
+    hint: Annotated[Word | None, Query()] = None,
+    order: Order = "outliers",
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> HTMLResponse:
+    task = courses.assignment(desk.session, desk.caller, assignment_id)
+    course = courses.course(desk.session, desk.caller, task.course_id)
+    if not overview.teaches(desk.session, desk.caller, course.id):
+        return _to_hand_in(desk, task, course.name)
+    wanted = Filter(assignment_id=task.id, technique=technique, state=state, hint=hint)
+    found = submissions.submissions(desk.session, desk.caller, wanted, Slice(ON_A_PAGE, offset), order)
+    values = {
+        "task": task,
+        "course": course,
+        "rows": found.items,
+        "names": _names(desk, task, found.items),
+        "opinions": overview.opinions(desk.session, [row.submission.id for row in found.items]),
+        "total": found.total,
+        "offset": offset,
+        "limit": ON_A_PAGE,
+        "wanted": {"state": state, "technique": technique, "hint": hint, "order": order},
+    }
+    if desk.partial:
+        return desk.show("rows.html", **values)
+    summary = submissions.class_summary(desk.session, task.id)
+    return desk.show(
+        "grading.html",
+        **values,
+        counts=overview.counts(desk.session, [task.id])[task.id],
+        hints=sorted(summary.hints.items(), key=lambda item: -item[1]),
+        batches=_batches(desk, task.id),
+        max_batch_mb=desk.settings.max_batch_mb,
+    )
+
+
+def _to_hand_in(desk: Desk, task: Assignment, course: str) -> HTMLResponse:
+    wanted = Filter(assignment_id=task.id, person_id=desk.caller.person_id)
+    own = submissions.submissions(desk.session, desk.caller, wanted, Slice(ON_A_PAGE))
+    return desk.show("task.html", task=task, course=course, rows=own.items)
+
+
+def _names(desk: Desk, task: Assignment, rows: Sequence[Row]) -> dict[int, str]:
+    """Whose each is, as far as the marker is to know."""
+    if task.blind:
+        return {row.submission.id: f"No. {row.submission.id}" for row in rows}
+    numbers = {row.submission.person_id for row in rows} - {None}
+    people = {number: desk.session.get_one(Person, number).name for number in numbers}
+    return {
+        row.submission.id: people.get(row.submission.person_id)
+        or row.submission.participant
+        or row.submission.file_name
+        for row in rows
+    }
+
+
+@router.get("/assignments/{assignment_id}/batches")
+def batches(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
+    """The progress bars alone: asked again and again while something is being graded."""
+    task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
+    answer = desk.show("batches.html", task=task, batches=_batches(desk, task.id))
+    answer.headers["hx-trigger"] = "graded"  # the table below looks again
+    return answer
+
+
+def _batches(desk: Desk, assignment_id: int) -> list[BatchView]:
+    found = jobs.batches(desk.session, desk.caller, Slice(BATCHES_SHOWN), assignment_id)
+    return [BatchView(batch, jobs.progress(desk.session, batch.id)) for batch in found.items]
+
+
+@router.get("/assignments/{assignment_id}/class")
+def summary(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
+    """How the class did: distributions, commonest faults, refusals."""
+    task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
+    found = submissions.class_summary(desk.session, task.id)
+    return desk.show(
+        "class.html",
+        task=task,
+        counts=overview.counts(desk.session, [task.id])[task.id],
+        share=_strip("points", found.shares),
+        strips=[s for name, values in found.metrics.items() if (s := _strip(name, values))],
+        hints=sorted(found.hints.items(), key=lambda item: -item[1]),
+        refusals=sorted(found.refusals.items(), key=lambda item: -item[1]),
+    )
+
+
+def _strip(name: str, values: list[float]) -> Strip | None:
+    if len(values) < 2:
+        return None
+    q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive")
+    return Strip(name, len(values), min(values), q1, median, q3, max(values))
+
+
+@router.get("/assignments/{assignment_id}/agreement")
+def agreement(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
+    """How well assessor and markers agree; the figures come from the API."""
+    task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
+    return desk.show("agreement.html", task=task, markers=overview.markers(desk.session, task.id))
+
+
+@router.get("/assignments/{assignment_id}/hand-back")
+def hand_back(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
+    task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
+    counts = overview.counts(desk.session, [task.id])[task.id]
+    return desk.show("hand-back.html", task=task, counts=counts)

@@ -1,0 +1,95 @@
+"""Counts for the instructors' lists: how far assignments are, who is in courses, who gave second opinions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from api.store.models import Assignment, Mark, Membership, Person, Result, Submission
+from api.store.scope import Caller, courses_taught
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    total: int = 0
+    graded: int = 0
+    refused: int = 0
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.graded - self.refused
+
+
+def teaches(session: Session, caller: Caller, course_id: int) -> bool:
+    return course_id in session.scalars(courses_taught(caller)).all()
+
+
+def counts(session: Session, assignment_ids: Sequence[int]) -> dict[int, Counts]:
+    """Of each assignment, by the results that count."""
+    query = (
+        select(
+            Submission.assignment_id,
+            func.count(),
+            func.count(Result.id) - func.count(Result.error_code),
+            func.count(Result.error_code),
+        )
+        .outerjoin(Result, and_(Result.submission_id == Submission.id, Result.counts))
+        .where(Submission.assignment_id.in_(assignment_ids))
+        .group_by(Submission.assignment_id)
+    )
+    found = {row[0]: Counts(*row[1:]) for row in session.execute(query) if row[0] is not None}
+    return {number: found.get(number, Counts()) for number in assignment_ids}
+
+
+def handed_in(session: Session, person_id: int, assignment_ids: Sequence[int]) -> dict[int, int]:
+    """How often this person handed in for each assignment."""
+    query = (
+        select(Submission.assignment_id, func.count())
+        .where(Submission.person_id == person_id, Submission.assignment_id.in_(assignment_ids))
+        .group_by(Submission.assignment_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query) if row[0] is not None}
+
+
+def members_and_tasks(session: Session, course_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Trainees and assignments of each course."""
+    pupils = dict(
+        session.execute(
+            select(Membership.course_id, func.count())
+            .where(Membership.course_id.in_(course_ids), Membership.role == "trainee")
+            .group_by(Membership.course_id)
+        ).all()
+    )
+    tasks = dict(
+        session.execute(
+            select(Assignment.course_id, func.count())
+            .where(Assignment.course_id.in_(course_ids))
+            .group_by(Assignment.course_id)
+        ).all()
+    )
+    return {number: (pupils.get(number, 0), tasks.get(number, 0)) for number in course_ids}
+
+
+def opinions(session: Session, submission_ids: Sequence[int]) -> dict[int, int]:
+    """How many second opinions each submission has."""
+    query = (
+        select(Mark.submission_id, func.count())
+        .where(Mark.submission_id.in_(submission_ids), Mark.overrides.is_(False))
+        .group_by(Mark.submission_id)
+    )
+    return dict(session.execute(query).all())
+
+
+def markers(session: Session, assignment_id: int) -> dict[int, str]:
+    """Names of those who marked photos of an assignment."""
+    query = (
+        select(Person.id, Person.name)
+        .join(Mark, Mark.marker_id == Person.id)
+        .join(Submission, Submission.id == Mark.submission_id)
+        .where(Submission.assignment_id == assignment_id)
+        .distinct()
+    )
+    return dict(session.execute(query).all())
