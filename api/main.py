@@ -15,7 +15,7 @@ from api.hosts import LocalHostsOnly
 from api.limits import UploadGuard
 from api.live.child import Open, open_session
 from api.live.desk import LiveDesk
-from api.pages import capture, door, practice
+from api.pages import capture, door, grading, practice, teach
 from api.pages import live as live_page
 from api.routes import clips as clip_routes
 from api.routes import health, live, pages, photos
@@ -79,7 +79,7 @@ def create_app(
     app.include_router(photos.router, prefix=API)
     app.include_router(clip_routes.router, prefix=API)
     app.include_router(live.router, prefix=API)
-    for page in (capture, door, practice):
+    for page in (capture, door, practice, teach, grading):
         app.include_router(page.router)
     app.include_router(pages.router)
     app.include_router(live_page.router)

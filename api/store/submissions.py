@@ -17,6 +17,7 @@ from api.store.digest import digest
 from api.store.insert import insert_new
 from api.store.models import (
     Assignment,
+    Job,
     Mark,
     Result,
     ResultDocument,
@@ -29,7 +30,7 @@ from api.store.page import Page, Slice, count
 from api.store.scope import Caller, judges_submission, sees_submission
 
 State = Literal["waiting", "graded", "refused"]
-Order = Literal["newest", "oldest", "lowest", "highest"]
+Order = Literal["newest", "oldest", "lowest", "highest", "outliers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def submissions(
     session: Session, caller: Caller, wanted: Filter, part: Slice, order: Order = "newest"
 ) -> Page[Row]:
     query = select(Submission.id).where(sees_submission(caller))
-    if order in ("lowest", "highest") or wanted.state or wanted.technique or wanted.hint:
+    if order in ("lowest", "highest", "outliers") or wanted.state or wanted.technique or wanted.hint:
         query = query.outerjoin(Result, _counting())
     query = _filtered(query, wanted)
     total = count(session, query)
@@ -180,6 +181,9 @@ def _ordered(query: Select[int], order: Order) -> Select[int]:
             return query.order_by(share.is_(None), share, Submission.id)
         case "highest":
             return query.order_by(share.is_(None), share.desc(), Submission.id)
+        case "outliers":  # refused, without a score, then by the distance from the mean of what is listed
+            far = func.abs(share - func.avg(share).over())
+            return query.order_by(Result.error_code.is_(None), share.is_not(None), far.desc(), Submission.id)
 
 
 # --- results
@@ -327,9 +331,21 @@ class ClassSummary:
     refusals: dict[str, int]
 
 
-def class_summary(session: Session, assignment_id: int) -> ClassSummary:
-    """Of all submissions of an assignment, each by the result that counts."""
-    here = select(Result.id).join(Submission, _counting()).where(Submission.assignment_id == assignment_id)
+def shares_of(session: Session, assignment_id: int) -> dict[int, float]:
+    """The assessor's share of points of each submission of an assignment that has one, by id."""
+    query = select(Submission.id, Result.points / Result.points_of).join(Result, _counting())
+    scored = query.where(Submission.assignment_id == assignment_id, Result.points_of > 0)
+    return {id_: share for id_, share in session.execute(scored) if share is not None}
+
+
+def class_summary(
+    session: Session, assignment_id: int | None = None, *, batch_id: int | None = None
+) -> ClassSummary:
+    """Of all submissions of an assignment or of a batch, each by the result that counts."""
+    handed_in = Submission.assignment_id == assignment_id
+    if batch_id is not None:
+        handed_in = Submission.id.in_(select(Job.submission_id).where(Job.batch_id == batch_id))
+    here = select(Result.id).join(Submission, _counting()).where(handed_in)
     states = session.execute(
         select(
             func.count(),
@@ -338,7 +354,7 @@ def class_summary(session: Session, assignment_id: int) -> ClassSummary:
         )
         .select_from(Submission)
         .outerjoin(Result, _counting())
-        .where(Submission.assignment_id == assignment_id)
+        .where(handed_in)
     ).one()
     total, with_result, refused = states
     scored = select(Result.points / Result.points_of).where(Result.id.in_(here), Result.points_of > 0)
