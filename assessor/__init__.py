@@ -3,11 +3,14 @@
 grade_photo      a photo (path or bytes) -> PhotoAssessment
 assess           an upright photo already in memory -> PhotoAssessment
 load_photo       a path or bytes -> Photo, upright; the only decoder
+assess_clip      a clip (path or bytes) -> MotionAssessment
 draw_overlay     a photo and its assessment -> the picture with every stitch drawn
 grade_folder     many photos -> JSON, overlays and grades.csv in a folder, resumable
 write_card       the printable calibration card as a PDF
 rubric_names     the rubrics that come with the package
 load_rubric      a rubric by name or from a TOML file
+Session          push frames, hear rolling tremor, get a MotionAssessment
+MotionOptions    what the user declares of a clip: scale, tips, task, hand, shutter
 GradeOptions     what the user declares: technique, suture size, scale ...
 AssessorError    base of all errors, each with code, text and hint
 
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
         ScaleError,
     )
     from assessor.folder import grade_folder
+    from assessor.motion.assess import assess_clip
+    from assessor.motion.options import MotionOptions
+    from assessor.motion.results import MotionAssessment
+    from assessor.motion.session import Session
     from assessor.options import GradeOptions
     from assessor.photo.grade import assess, grade_photo
     from assessor.photo.intake import Photo, load_photo
@@ -54,6 +61,8 @@ __all__ = [
     "Hint",
     "IntakeError",
     "Metric",
+    "MotionAssessment",
+    "MotionOptions",
     "Notice",
     "OptionError",
     "Photo",
@@ -64,11 +73,13 @@ __all__ = [
     "Scale",
     "ScaleError",
     "Score",
+    "Session",
     "Stitch",
     "Technique",
     "Wound",
     "__version__",
     "assess",
+    "assess_clip",
     "draw_overlay",
     "grade_folder",
     "grade_photo",
@@ -97,6 +108,10 @@ _HOME = {
     **dict.fromkeys(("assess", "grade_photo"), "assessor.photo.grade"),
     **dict.fromkeys(("Photo", "load_photo"), "assessor.photo.intake"),
     "GradeOptions": "assessor.options",
+    "MotionAssessment": "assessor.motion.results",
+    "MotionOptions": "assessor.motion.options",
+    "Session": "assessor.motion.session",
+    "assess_clip": "assessor.motion.assess",
     "draw_overlay": "assessor.report.overlay",
     "grade_folder": "assessor.folder",
     "write_card": "assessor.report.card",

@@ -9,7 +9,7 @@ from assessor.motion.peaks import distinct_peak
 from assessor.motion.results import Tremor
 from assessor.motion.spectrum import WindowFit, band_power, grid
 from assessor.motion.timing import FULL_HZ, LOW_HZ, PHYSIOLOGICAL_HZ, runs, shows, timing_of
-from assessor.motion.tremor import HINTS, Conditions, measure_tremor
+from assessor.motion.tremor import HINTS, Conditions, measure_tremor, standing_share
 from assessor.motion.windows import slow_windows
 from tests.motion_signals import given, line, signal, times, voluntary
 
@@ -234,3 +234,15 @@ def test_slow_windows_fill_what_is_slow() -> None:
     assert [round(float(t[w.at.start])) for w in found] == [0, 3]
     assert t[found[-1].at.stop - 1] < 6.8
     assert found[0].mean_speed_px_s == pytest.approx(0, abs=0.1)
+
+
+def test_a_track_that_stands_and_jumps_is_a_recorders_not_a_hands() -> None:
+    rng = np.random.default_rng(14)
+    t = times(rng, 6.0, 30)
+    xy = voluntary(rng, t, 6.0) + line(t, 0.3, 8.0, 0.5) + rng.normal(0, 0.03, (len(t), 2))
+    kept = np.maximum.accumulate(np.where(rng.random(len(t)) < 0.6, np.arange(len(t)), 0))
+    assert standing_share(xy) < 0.1
+    assert standing_share(xy[kept]) > 0.3
+    assert measure_tremor(0, signal(t, xy, rng), given(t)).tremor.status == "measured"
+    assert measure_tremor(0, signal(t, xy[kept], rng), given(t)).tremor.status == "compressed"
+    assert standing_share(line(t, 0.3, 8.0, 0.5)) < 0.15

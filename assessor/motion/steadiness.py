@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 
 ZONE_UM = 100.0
 LEAST_S = 2.0
+WELL_INSIDE = 0.8
 # The track's own noise may take at most this share of the zone's half side, or the share is one of noise.
 NOISE_SHARE = 0.33
 
@@ -47,7 +48,7 @@ def steadiness(
         held_s += float(step_s[kept].sum())
         inside_s += float(step_s[kept & within].sum())
         square += float((step_s[kept] * (off_um[kept] ** 2).sum(axis=1)).sum())
-        exits += int((within[:-1] & ~within[1:] & kept[:-1] & kept[1:]).sum())
+        exits += _exits(np.abs(off_um[kept]).max(axis=1))
     if held_s < LEAST_S:
         return Steadiness(ZONE_UM, None, None, None, held_s, "too_short" if len(t_s) else "not_tracked")
     if um_per_px is None:
@@ -55,3 +56,14 @@ def steadiness(
     if noise_px is None or noise_px * um_per_px > NOISE_SHARE * half:
         return Steadiness(ZONE_UM, None, None, None, held_s, "below_floor")
     return Steadiness(ZONE_UM, inside_s / held_s, exits, float(np.sqrt(square / held_s)), held_s, "measured")
+
+
+def _exits(off_um: Array) -> int:
+    """How often it left the zone; trembling on the edge counts once until it is well inside again."""
+    outside, exits = bool(off_um[0] > ZONE_UM / 2), 0
+    for off in off_um:
+        if not outside and off > ZONE_UM / 2:
+            outside, exits = True, exits + 1
+        elif off < WELL_INSIDE * ZONE_UM / 2:
+            outside = False
+    return exits
