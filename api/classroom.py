@@ -13,7 +13,18 @@ from sqlalchemy.exc import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
 from api.grading import Grader
-from api.routes import accounts, batches, corrections, courses, oidc, people, pictures, rubrics, submissions
+from api.routes import (
+    accounts,
+    batches,
+    corrections,
+    courses,
+    exports,
+    oidc,
+    people,
+    pictures,
+    rubrics,
+    submissions,
+)
 from api.security import SameSiteOnly
 from api.settings import Settings
 from api.store import migrate
@@ -32,6 +43,7 @@ ROUTERS = (
     rubrics.router,
     submissions.router,
     batches.router,
+    exports.router,
     corrections.router,
     pictures.router,
 )

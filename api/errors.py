@@ -59,6 +59,8 @@ SERVICE_CODES: dict[str, int] = {
     "zip_too_large": 413,
     "not_multipart": 415,
     "wrong_host": 421,
+    "gradebook_column": 422,
+    "gradebook_unreadable": 422,
     "no_file": 422,
     "no_photos": 422,
     "unknown_field": 422,

@@ -18,6 +18,8 @@ OPEN = (200, 200, 200, 200, 200, 200)
 COURSE_MEMBER = (401, 404, 200, 404, 200, 200)  # visitor, stranger, pupil, colleague, teacher, admin
 COURSE_TEACHER = (401, 404, 403, 404, 200, 200)
 SIGNED_IN = (401, 200, 200, 200, 200, 200)
+FILES = ("grades.csv", "grades.xlsx", "report.pdf", "feedback.zip")
+GRADEBOOK = (401, 404, 403, 404, 422, 422)  # a photo is none
 BATCH = (401, 403, 403, 404, 200, 200)
 TEACHERS = (401, 403, 403, 200, 200, 200)
 ADMINS = (401, 403, 403, 403, 403, 200)
@@ -99,6 +101,11 @@ RULES = (
     Rule("POST", "/batches/{batch}/files", BATCH, "files"),
     Rule("GET", "/batches/{batch}/submissions/{handed_in}/overlay.png", BATCH),
     Rule("POST", "/assignments/{assignment}/regrade", COURSE_TEACHER, {}),
+    *(Rule("GET", f"/batches/{{batch}}/{kind}", BATCH) for kind in FILES),
+    *(Rule("GET", f"/assignments/{{assignment}}/{kind}", COURSE_TEACHER) for kind in FILES),
+    Rule("GET", "/assignments/{assignment}/agreement", COURSE_TEACHER),
+    Rule("POST", "/assignments/{assignment}/gradebook", GRADEBOOK, "file"),
+    Rule("GET", "/submissions/{handed_in}/report.pdf", COURSE_MEMBER),
 )
 
 

@@ -34,10 +34,10 @@ def digest(document: dict[str, Any]) -> Digest:
     error = document.get("error")
     if error is not None:
         return Digest(error_code=error["code"])
-    wounds = document.get("wounds") or []
-    if not wounds:
+    at = main_wound(document)
+    if at is None:
         return Digest()
-    wound = max(wounds, key=_whole_stitches)
+    wound = document["wounds"][at]
     score = wound["score"] or {}
     return Digest(
         technique=wound["technique"]["name"],
@@ -51,6 +51,12 @@ def digest(document: dict[str, Any]) -> Digest:
         ),
         hints=tuple(dict.fromkeys(hint["code"] for hint in wound["hints"])),
     )
+
+
+def main_wound(document: dict[str, Any]) -> int | None:
+    """Which of the wounds the grade is about: the one with most whole stitches, None where there is none."""
+    wounds = document.get("wounds") or []
+    return max(range(len(wounds)), key=lambda at: _whole_stitches(wounds[at])) if wounds else None
 
 
 def _whole_stitches(wound: dict[str, Any]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assessor.photo.validity import METRICS
@@ -69,10 +69,10 @@ def rows(result: Mapping[str, Any], *, photo: str, name: str) -> list[dict[str, 
     return wounds or [common]
 
 
-def to_csv(table: Iterable[Mapping[str, Cell]]) -> str:
+def to_csv(table: Iterable[Mapping[str, Cell]], columns: Sequence[str] = COLUMNS) -> str:
     """The rows as CSV text with its header; text that a spreadsheet would run as a formula is quoted off."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="")
+    writer = csv.DictWriter(out, columns, restval="")
     writer.writeheader()
     writer.writerows({column: _cell(value) for column, value in row.items()} for row in table)
     return out.getvalue()
@@ -103,10 +103,15 @@ def _wound(wound: Mapping[str, Any]) -> dict[str, Cell]:
     return row | {"not_measured": "; ".join(missing)}
 
 
+def harmless(text: str) -> str:
+    """Text that no spreadsheet runs as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
 def _cell(value: Cell) -> str:
     """Numbers as they are (a negative one is no formula), text made harmless."""
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        return harmless(value)
     return str(value) if isinstance(value, int) else f"{value:.6g}"

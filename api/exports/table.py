@@ -1,0 +1,57 @@
+"""The class's table: a row a submission, as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from api.store.digest import main_wound
+from api.store.exports import Graded
+from assessor.report import tables
+from assessor.report.tables import Cell
+
+_TAKEN = ("photo", "result", "wound", "state", "points", "points_of")
+COLUMNS = (
+    "submission",
+    "participant",
+    "participant_id",
+    "email",
+    "file",
+    "state",
+    "points",
+    "points_of",
+    "percent",
+    "override_reason",
+    "assessor_points",
+    "assessor_points_of",
+    *(column for column in tables.COLUMNS if column not in _TAKEN),
+)
+
+
+def row(one: Graded) -> dict[str, Cell]:
+    """What a submission is in every table; of the wound that its grade is about."""
+    subject, result, mark = one.row.submission, one.row.result, one.row.override
+    cells: dict[str, Cell] = {}
+    if one.document is not None:
+        found = tables.rows(one.document, photo="", name="")
+        cells = {k: v for k, v in found[main_wound(one.document) or 0].items() if k not in _TAKEN}
+        cells["sha256"] = subject.blob_sha256
+    points = one.points
+    return cells | {
+        "submission": subject.id,
+        "participant": one.name,
+        "participant_id": None if one.blind else subject.participant_id,
+        "email": one.email,
+        "file": None if one.blind else subject.file_name,
+        "state": one.row.state,
+        "points": points[0] if points else None,
+        "points_of": points[1] if points else None,
+        "percent": 100 * points[0] / points[1] if points else None,
+        "override_reason": mark.reason if mark else None,
+        "assessor_points": result.points if result else None,
+        "assessor_points_of": result.points_of if result else None,
+    }
+
+
+def to_csv(graded: Iterable[Graded]) -> bytes:
+    """UTF-8 with the mark by which Excel knows it."""
+    return tables.to_csv(map(row, graded), COLUMNS).encode("utf-8-sig")
