@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 
 from PIL import Image
 
@@ -73,6 +74,10 @@ def assessment(request: GradeRequest) -> PhotoAssessment:
     mm = None if request.photo.startswith(b"\xff\xd8") and points is None else 0.1
     target = Target(5, 10, 5, "B", "a list")
     stitches = tuple(_stitch(x, mm) for x in (120.0, 280.0))
+    if request.seen is not None:  # as a person put them
+        stitches = tuple(
+            replace(_stitch(s.bites[0][0], mm), bites=s.bites, knot=s.knot) for s in request.seen[0]
+        )
     metrics = {
         "stitch_count": Metric(2, 0, 2, "", "measured"),
         "spacing_mm": Metric(16.0, 0.2, 1, "mm", "measured", target, 0.0)

@@ -16,6 +16,7 @@ from api.store import courses, jobs, overview, submissions
 from api.store.models import Assignment, Batch, JobState, Person
 from api.store.page import Slice
 from api.store.submissions import Filter, Order, Row, State
+from assessor.photo.validity import METRICS
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 ON_A_PAGE = 50
@@ -140,7 +141,8 @@ def summary(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
         task=task,
         counts=overview.counts(desk.session, [task.id])[task.id],
         share=_strip("points", found.shares),
-        strips=[s for name, values in found.metrics.items() if (s := _strip(name, values))],
+        # Pixels of one photo are not those of another.
+        strips=[s for name in METRICS if (s := _strip(name, found.metrics.get(name, [])))],
         hints=sorted(found.hints.items(), key=lambda item: -item[1]),
         refusals=sorted(found.refusals.items(), key=lambda item: -item[1]),
     )

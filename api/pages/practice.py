@@ -12,7 +12,7 @@ from api.pages import trends
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
 from api.pages.render import AtDesk, Desk, PageRoute
 from api.schema import Id, Word
-from api.store import practice, submissions
+from api.store import overview, practice, submissions
 from api.store.models import Assignment, Person, Submission
 from api.store.page import Slice
 from api.store.submissions import Filter
@@ -40,6 +40,7 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
         teaches=teaches,
         may_correct=teaches or (mine and task is None),
         owner=_owner(desk, found, task),
+        following=overview.following(desk.session, found) if teaches and task else None,
         versions=submissions.results(desk.session, submission_id),
         marks=[mark for mark in marks if teaches or mark.overrides],
         techniques=NAMED_TECHNIQUES,

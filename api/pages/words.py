@@ -61,6 +61,7 @@ def metric_number(value: float | None, name: str) -> str:
         return "–"
     unit = metric_unit(name)
     text = number(value * 100 if name in _SHARES else value).replace("-", "−")
+    text = "0" if text == "−0" else text
     return text if not unit else text + unit if unit == "°" else f"{text}\u00a0{unit}"
 
 

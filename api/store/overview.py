@@ -93,3 +93,11 @@ def markers(session: Session, assignment_id: int) -> dict[int, str]:
         .distinct()
     )
     return dict(session.execute(query).all())
+
+
+def following(session: Session, subject: Submission) -> int | None:
+    """The next submission of the same assignment, for who goes through them one by one."""
+    query = select(func.min(Submission.id)).where(
+        Submission.assignment_id == subject.assignment_id, Submission.id > subject.id
+    )
+    return session.scalar(query)
