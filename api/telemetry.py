@@ -35,7 +35,7 @@ from api.store import jobs
 SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 router = APIRouter(tags=["operation"])
-log: structlog.stdlib.BoundLogger = structlog.get_logger("assessor.requests")
+log = logging.getLogger("assessor.requests")
 
 
 class Telemetry:
@@ -84,7 +84,8 @@ class RequestLog:
             route = route_of(scope)
             self.telemetry.requests.labels(method, route, status).inc()
             self.telemetry.seconds.labels(route).observe(seconds)
-            log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+            said = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            log.info("request", extra=said)
 
 
 def route_of(scope: Scope) -> str:
@@ -133,15 +134,11 @@ def configure_logs() -> None:
     terminal = sys.stderr.isatty()
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _frames_only,
     ]
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
