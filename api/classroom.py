@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
 from api.grading import Grader
+from api.housekeeping import keep_house
 from api.routes import (
     accounts,
     batches,
@@ -114,9 +116,11 @@ async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> Asyn
             app.state.local = Caller(me.id, me.role)
     app.state.grader = Grader(database, blobs, app.state.pool)
     app.state.grader.start()
+    tidying = asyncio.create_task(keep_house(database, blobs, settings))
     try:
         yield
     finally:
+        tidying.cancel()
         await run_in_threadpool(app.state.grader.stop)
         database.dispose()
 
