@@ -168,12 +168,12 @@ class Tracker:
                 self._floor_trail = [*self._floor_trail[-29:], self._floor]
         for slot in self._slots:
             slot.pictures += 1
-            if slot.follower is not None and not slot.follower.step(before, now, matrix, t_s):
+            if slot.follower is not None and not slot.follower.step(before, now, matrix, t_s, held=True):
                 self._lose(slot, t_s)
         self._candidates = [
             (f, born)
             for f, born in self._candidates
-            if t_s - born < CANDIDATE_S and f.step(before, now, matrix, t_s)
+            if t_s - born < CANDIDATE_S and f.step(before, now, matrix, t_s, held=False)
         ]
         for follower, born_s in list(self._candidates):
             if self._own_motion(follower, t_s - born_s, diagonal):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from assessor.motion.flow import Float, Grey, agreeing, apply, fit_rigid, flow
 from assessor.results import Point
 
+from .body import Body
 from .shafts import Shaft
 
 MOST_POINTS = 60
@@ -34,7 +35,9 @@ REMEMBERED = 12
 class Follower:
     """State of one instrument; pixels of the full picture."""
 
-    def __init__(self, tip_px: Point, axis_rad: float | None, width_px: float, length_px: float) -> None:
+    def __init__(
+        self, tip_px: Point, axis_rad: float | None, width_px: float, length_px: float
+    ) -> None:
         self.tip: Float = np.array(tip_px, float)
         self.axis_rad = axis_rad
         self.width_px = width_px
@@ -46,6 +49,7 @@ class Follower:
         self.checked = 0
         self.missed = 0  # re-detections in a row that found no shaft here
         self.seen = 0  # pictures followed
+        self._body: Body | None = None
         self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
         self._points: Float = np.empty((0, 2))
         self._strikes: NDArray[np.int64] = np.empty(0, np.int64)
@@ -53,7 +57,9 @@ class Follower:
 
     @staticmethod
     def on(shaft: Shaft) -> Follower:
-        follower = Follower(shaft.tip_px, shaft.axis_rad, shaft.width_px, shaft.length_px)
+        follower = Follower(
+            shaft.tip_px, shaft.axis_rad, shaft.width_px, shaft.length_px
+        )
         follower.support_px = shaft.support_px
         return follower
 
@@ -62,11 +68,16 @@ class Follower:
         if self.axis_rad is None:
             r = 0.03 * diagonal * wider
             x, y = self.tip
-            return np.rint([(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]).astype(np.int32)
+            return np.rint(
+                [(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
+            ).astype(np.int32)
         along = np.array([math.cos(self.axis_rad), math.sin(self.axis_rad)])
         across = np.array([-along[1], along[0]])
         back = self.tip - along * min(self.length_px, NEAR_TIP * diagonal)
-        thin, thick = max(2.0, 0.2 * self.width_px) * wider, max(3.0, 0.5 * self.width_px) * wider
+        thin, thick = (
+            max(2.0, 0.2 * self.width_px) * wider,
+            max(3.0, 0.5 * self.width_px) * wider,
+        )
         corners = [
             self.tip + across * thin,
             back + across * thick,
@@ -75,14 +86,21 @@ class Follower:
         ]
         return np.rint(corners).astype(np.int32)
 
-    def step(self, before: Grey, now: Grey, camera: Float | None, t_s: float) -> bool:
-        """Follow to the next picture; False when lost. `camera` (2, 3) is the background's motion."""
+    def step(
+        self, before: Grey, now: Grey, camera: Float | None, t_s: float, *, held: bool
+    ) -> bool:
+        """Follow to the next picture; False when lost. `camera` (2, 3) is the background's motion.
+
+        A tip that is `held` is followed by all pixels of its body, a candidate by points alone.
+        """
         diagonal = math.hypot(*now.shape)
         if len(self._points) < MOST_POINTS * 2 // 3:
             self._seed(before, diagonal)
         if len(self._points) < FEWEST_POINTS:
             return False
-        moved, good = flow(before, now, self._points, self._points + self.velocity, reach_px=REACH_PX)
+        moved, good = flow(
+            before, now, self._points, self._points + self.velocity, reach_px=REACH_PX
+        )
         if good.sum() < FEWEST_POINTS:
             return False
         inside = np.zeros(len(good), bool)
@@ -91,9 +109,14 @@ class Follower:
         if inside.sum() < FEWEST_POINTS or share < AGREE_SHARE:
             return False
         matrix = fit_rigid(self._points[inside], moved[inside])
-        tip = apply(matrix, self.tip)
-        still = self.tip if camera is None else apply(camera, self.tip)
+        start, tip = self.tip, apply(matrix, self.tip)
+        if held:
+            body = self._by_body(before, now, matrix)
+            if body is not None:
+                start, tip = body
+        still = start if camera is None else apply(camera, start)
         self.fine = self.fine + (tip - still)
+        tip = self.tip + (tip - start)
         self.velocity = tip - self.tip
         if self.axis_rad is not None:
             self.axis_rad += math.atan2(matrix[1, 0], matrix[0, 0])
@@ -110,7 +133,9 @@ class Follower:
         self._points, self._strikes = moved[kept], strikes[kept]
         h, w = now.shape
         return bool(
-            (tip > -0.02 * diagonal).all() and tip[0] < w + 0.02 * diagonal and tip[1] < h + 0.02 * diagonal
+            (tip > -0.02 * diagonal).all()
+            and tip[0] < w + 0.02 * diagonal
+            and tip[1] < h + 0.02 * diagonal
         )
 
     def confirm(self, shaft: Shaft, diagonal: float) -> bool:
@@ -118,10 +143,15 @@ class Follower:
 
         True where the tip was so far off that it was set anew: what was before and after do not compare.
         """
-        self.offsets = [*self.offsets[1 - REMEMBERED :], np.array(shaft.tip_px) - self.tip]
+        self.offsets = [
+            *self.offsets[1 - REMEMBERED :],
+            np.array(shaft.tip_px) - self.tip,
+        ]
         self.checked += 1
         axis_rad = shaft.axis_rad if self.axis_rad is None else self.axis_rad
-        self.axis_rad = axis_rad + 0.3 * math.remainder(shaft.axis_rad - axis_rad, 2 * math.pi)
+        self.axis_rad = axis_rad + 0.3 * math.remainder(
+            shaft.axis_rad - axis_rad, 2 * math.pi
+        )
         self.width_px += 0.3 * (shaft.width_px - self.width_px)
         self.length_px = max(self.length_px, shaft.length_px)
         self.missed = 0
@@ -139,13 +169,24 @@ class Follower:
     @property
     def offset(self) -> Float:
         """(2,) px: where re-detections put the tip from here, the middle one of the last few."""
-        return np.asarray(np.median(self.offsets, axis=0), float) if self.offsets else np.zeros(2)
+        return (
+            np.asarray(np.median(self.offsets, axis=0), float)
+            if self.offsets
+            else np.zeros(2)
+        )
 
     @property
     def still(self) -> bool:
         """Whether it did not move against the background lately, as a point on the background does."""
-        places = np.array(self.trail[-STILL_PICTURES:])[:, 1:] if self.trail else np.zeros((1, 2))
-        return len(places) == STILL_PICTURES and float(np.ptp(places, axis=0).max()) < STILL_PX
+        places = (
+            np.array(self.trail[-STILL_PICTURES:])[:, 1:]
+            if self.trail
+            else np.zeros((1, 2))
+        )
+        return (
+            len(places) == STILL_PICTURES
+            and float(np.ptp(places, axis=0).max()) < STILL_PX
+        )
 
     @property
     def doubtful(self) -> bool:
@@ -157,6 +198,27 @@ class Follower:
             return 0.0
         places = np.array(self.trail)[:, 1:]
         return float(np.linalg.norm(np.ptp(places, axis=0)))
+
+    def _by_body(
+        self, before: Grey, now: Grey, matrix: Float
+    ) -> tuple[Float, Float] | None:
+        """The tip in the picture before and in this one; None where that fails.
+
+        `matrix` is the points' motion, from which the search starts.
+        """
+        if self.axis_rad is None:
+            return None
+        if self._body is None or self._body.due:
+            tip = self.tip if self._body is None else self._body.tip
+            self._body = Body(
+                before, self.body(math.hypot(*now.shape)), tip, self._body
+            )
+        body, start = self._body, self._body.tip
+        turned = math.atan2(matrix[1, 0], matrix[0, 0])
+        if body.usable and body.follow(now, apply(matrix, start), turned):
+            return start, body.tip
+        self._body = None
+        return None
 
     def _seed(self, grey: Grey, diagonal: float) -> None:
         corners = self.body(diagonal)
@@ -170,7 +232,9 @@ class Follower:
         for x, y in self._points:
             cv2.circle(mask, (round(x - x0), round(y - y0)), 3, 0, -1)
         wanted = MOST_POINTS - len(self._points)
-        found = cv2.goodFeaturesToTrack(grey[y0:y1, x0:x1], wanted, 0.01, 3, mask=mask, blockSize=5)
+        found = cv2.goodFeaturesToTrack(
+            grey[y0:y1, x0:x1], wanted, 0.01, 3, mask=mask, blockSize=5
+        )
         if found is None:
             return
         new = np.asarray(found, float).reshape(-1, 2) + np.array([x0, y0])
