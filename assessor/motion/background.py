@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .flow import Flags, Float, Grey, apply, fit_rigid, flow
 
 MOST_POINTS = 90
-FEWEST_POINTS = 9  # below this the background's motion is not known
+FEWEST_POINTS = 6  # below this the background's motion is not known
 RESEED_EVERY = 15  # pictures
 REACH_PX = 24  # of a bumped table between two pictures
 AGREE_PX = (3.0, 1.5, 0.8)  # from the middle motion, closing in

@@ -46,14 +46,19 @@ class Finder:
     ) -> tuple[list[Shaft], list[Shaft]]:
         """Shafts in a uint8 (h, w) picture, in its pixels, best first: of moving edges; if `still`, of all.
 
-        `held`: polygons (n, 2) around instruments; what is inside never becomes background.
+        `held`: polygons (n, 2) around known instruments: not found again, and never background.
         """
         part = grey[self._y0 : self._y1, self._x0 : self._x1]
         small = cv2.resize(part, self._size, interpolation=cv2.INTER_AREA) if self._shrink < 1 else part
         edges = straight_edges(np.asarray(small, np.uint8), self._diagonal)
         settled = _share(self._settled, edges) if self._watched_s > 0 else np.ones(len(edges))
         young = settled < SETTLED if self._watched_s > 0 else settled > 0
-        self._remember(edges, t_s, held)
+        taken = np.zeros(self._settled.shape, np.uint8)
+        for polygon in held:
+            place = (polygon - [self._x0, self._y0]) * (self._shrink / 2)
+            cv2.fillPoly(taken, [np.rint(place).astype(np.int32)], 1)
+        young &= _share(taken.astype(np.float32), edges) < 0.5
+        self._remember(edges, t_s, taken)
         moving, every = (
             [_dated(shaft, edges, settled) for shaft in find_shafts(some, self._size, self._diagonal)]
             for some in (edges[young], edges if still else edges[:0])
@@ -86,13 +91,11 @@ class Finder:
     def _diagonal(self) -> float:
         return math.hypot(*self._size)
 
-    def _remember(self, edges: Float, t_s: float, held: Sequence[NDArray[np.int32]]) -> None:
+    def _remember(self, edges: Float, t_s: float, taken: NDArray[np.uint8]) -> None:
         drawn = np.zeros(self._settled.shape, np.uint8)
         for x0, y0, x1, y1 in np.rint(edges / 2).astype(int):
             cv2.line(drawn, (x0, y0), (x1, y1), 1, 3)
-        for polygon in held:
-            place = (polygon - [self._x0, self._y0]) * (self._shrink / 2)
-            cv2.fillPoly(drawn, [np.rint(place).astype(np.int32)], 0)
+        drawn[taken > 0] = 0
         if self._last_s is not None:
             self._watched_s += t_s - self._last_s
             share = (t_s - self._last_s) / min(self._watched_s, MEMORY_S)
