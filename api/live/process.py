@@ -14,7 +14,8 @@ from api.live.wire import LiveError
 
 log = logging.getLogger("assessor.api")
 
-ANSWER_TIMEOUT_S = 10.0
+# Generous: on a crowded machine the first frame waits for libraries to load.
+ANSWER_TIMEOUT_S = 30.0
 # The summary of a long session fits spectra to every slow window of it.
 SUMMARY_TIMEOUT_S = 120.0
 
