@@ -21,12 +21,14 @@ from .tips.shafts import Shaft, lies_on
 
 MOST_TIPS = 2
 MOST_CANDIDATES = 8
+MIN_WATCHED = 8  # pictures
 LOOK_S = 0.5  # between looks at the whole picture while every tip is held
 HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
 HUNT_FOR_S = 2.0
 CHECK_S = 0.12  # between looks around a held tip
 # Shares of the diagonal: how far a shaft moves against the background to be taken for one in a hand.
 OWN_MOTION = 0.004
+BLIND_TIMES = 3.0  # as far where no background tells what the camera did
 SMALL_MOTION = 0.0005  # enough where it was watched for a while and all else is still
 WATCHED_S = 1.0
 FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
@@ -36,6 +38,7 @@ LEAST = 0.22  # of the diagonal: support of a shaft below which it may be a fing
 LONG = 0.35  # of the diagonal: support of a shaft that needs no further proof where it is new
 WATCH_FIRST_S = 0.25
 WEAKER = 0.5  # a tip gives way to a shaft seen twice as well
+ARMS = 0.2  # of the length: as far apart are the arms of forceps
 MISSES = 8  # looks in a row without a shaft, after which a tip is given up
 MISSES_WEAK = 2  # the same where it stays with the background or few of its points agree
 CANDIDATE_S = 2.5
@@ -136,6 +139,8 @@ class Tracker:
                 float(s.follower.fine[1]),
                 s.segment,
                 s.follower.axis_rad,
+                float(s.follower.noise[0]),
+                float(s.follower.noise[1]),
             )
             for k, s in enumerate(self._slots)
             if s.follower is not None
@@ -176,12 +181,12 @@ class Tracker:
             if t_s - born < CANDIDATE_S and f.step(before, now, matrix, t_s, held=False)
         ]
         for follower, born_s in list(self._candidates):
-            if self._own_motion(follower, t_s - born_s, diagonal):
+            if self._own_motion(follower, t_s - born_s, diagonal, step is not None):
                 self._candidates = [c for c in self._candidates if c[0] is not follower]
                 self._promote(follower)
         return step is not None
 
-    def _own_motion(self, follower: Follower, age_s: float, diagonal: float) -> bool:
+    def _own_motion(self, follower: Follower, age_s: float, diagonal: float, camera_known: bool) -> bool:
         """Whether it moved against the background, as only what a hand holds does."""
         if follower.seen < 3 or follower.confidence < DOUBT or follower.support_px < LEAST * diagonal:
             return False
@@ -190,11 +195,11 @@ class Tracker:
         ranges = [f.range_px() for f, _ in self._candidates if f is not follower]
         common = float(np.percentile(ranges, 25)) if len(ranges) >= 3 else 0.0
         floor_px = FLOOR_TIMES * max(self._floor_range_px(), common)
-        if moved > max(OWN_MOTION * diagonal, floor_px):
+        if moved > max(OWN_MOTION * diagonal * (1 if camera_known else BLIND_TIMES), floor_px):
             return True
         # Held still it trembles; where something else moves, its shadow makes still things tremble, too.
         others = [s.follower for s in self._slots if s.follower is not None]
-        if age_s < WATCHED_S or any(f.range_px() > OWN_MOTION * diagonal for f in others):
+        if not camera_known or age_s < WATCHED_S or any(f.range_px() > OWN_MOTION * diagonal for f in others):
             return False
         return moved > max(SMALL_MOTION * diagonal, floor_px)
 
@@ -246,17 +251,12 @@ class Tracker:
         self._looked_s = t_s
         diagonal = math.hypot(*grey.shape)
         moving, every = self._finder.everywhere(
-            grey, t_s, [f.body(diagonal, 1.4) for f in held], still=not held
+            grey, t_s, [f.body(diagonal, 1.6, whole=True) for f in held], still=not held
         )
-        for follower in held:
-            seen_px = max((s.support_px for s in moving if _overlap(s, follower)), default=0.0)
-            follower.support_px += 0.3 * (seen_px - follower.support_px)
         for slot in hunting:
             self._regain(slot, moving, t_s, diagonal)
         known = [s.follower for s in self._slots if s.follower is not None] + [f for f, _ in self._candidates]
         for shaft in moving + every:
-            if len(self._candidates) >= MOST_CANDIDATES:
-                break
             if not any(_overlap(shaft, f) for f in known):
                 follower = Follower.on(shaft)
                 known.append(follower)
@@ -266,8 +266,17 @@ class Tracker:
                     and self._finder.watched_s > WATCH_FIRST_S
                 ):
                     self._promote(follower)
-                else:
+                elif self._room():
                     self._candidates.append((follower, t_s))
+
+    def _room(self) -> bool:
+        """Whether another candidate may be watched: the one that moved least makes room, once it had time."""
+        if len(self._candidates) >= MOST_CANDIDATES:
+            watched = [c for c in self._candidates if c[0].seen >= MIN_WATCHED]
+            if not watched:
+                return False
+            self._candidates.remove(min(watched, key=lambda c: c[0].range_px()))
+        return True
 
     def _check(self, grey: NDArray[np.uint8], t_s: float, finder: Finder) -> None:
         """Each held tip against the shaft that is seen around it."""
@@ -276,11 +285,14 @@ class Tracker:
             if follower is None or (t_s - slot.checked_s < CHECK_S - 1e-3 and not follower.doubtful):
                 continue
             slot.checked_s = t_s
-            near = finder.near(grey, (float(follower.tip[0]), float(follower.tip[1])))
+            near = finder.near(grey, _tip(follower))
             if follower.axis_rad is not None:
                 near = [s.turned(follower.axis_rad) for s in near]
+            passing = any(lies_on(_tip(follower), follower.axis_rad, s) for s in near)
             near = [s for s in near if _on(s, follower)]
-            if near:
+            if not near and passing:  # in line with another instrument: seen, but not where it ends
+                follower.missed = 0
+            elif near:
                 nearest = near[int(np.argmin([math.dist(s.tip_px, follower.tip) for s in near]))]
                 if follower.confirm(nearest, math.hypot(*grey.shape)):
                     slot.segment = self._next_segment()
@@ -307,6 +319,10 @@ class Tracker:
             slot.follower.velocity = (slot.follower.tip - slot.tip) / max(1, slot.pictures)
 
 
+def _tip(follower: Follower) -> Point:
+    return float(follower.tip[0]), float(follower.tip[1])
+
+
 def _turn(a: float | None, b: float | None) -> float:
     return 0.0 if a is None or b is None else float(abs(math.remainder(a - b, 2 * math.pi)))
 
@@ -322,9 +338,18 @@ def _on(shaft: Shaft, follower: Follower) -> bool:
 
 
 def _overlap(shaft: Shaft, follower: Follower) -> bool:
+    """Whether `shaft` is, or is part of, what `follower` holds already."""
+    if _turn(shaft.axis_rad, follower.axis_rad) > 2 * SAME_TURN_RAD:
+        return False
     if math.dist(shaft.tip_px, follower.tip) < max(20.0, shaft.width_px):
-        return bool(_turn(shaft.axis_rad, follower.axis_rad) < 2 * SAME_TURN_RAD)
-    return lies_on((float(follower.tip[0]), float(follower.tip[1])), follower.axis_rad, shaft)
+        return True
+    if _turn(shaft.axis_rad, follower.axis_rad) < SAME_TURN_RAD:  # the other arm of forceps
+        c, s = math.cos(shaft.axis_rad), math.sin(shaft.axis_rad)
+        dx, dy = follower.tip[0] - shaft.tip_px[0], follower.tip[1] - shaft.tip_px[1]
+        apart_px = ARMS * max(shaft.length_px, follower.length_px)
+        if abs(dy * c - dx * s) < apart_px and abs(dx * c + dy * s) < 1.5 * apart_px:
+            return True
+    return lies_on(_tip(follower), follower.axis_rad, shaft)
 
 
 def _same(a: Follower, b: Follower) -> bool:

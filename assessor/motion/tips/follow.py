@@ -27,6 +27,7 @@ STRIKES = 3  # disagreements in a row after which a point is not on the instrume
 # Re-detections scatter by some pixels: their middle one is followed slowly, and only from NEAR_ENOUGH on.
 CORRECTION = 0.06
 NEAR_ENOUGH = 0.004  # of the diagonal
+TOO_FAR, FAST_CORRECTION = 0.013, 0.25
 FAR_OFF = 0.035
 FIRST_CHECKS = 5  # the first place came from a single look
 REMEMBERED = 12
@@ -42,6 +43,9 @@ class Follower:
         self.length_px = length_px
         self.support_px = 0.0  # of the shafts seen here lately
         self.fine: Float = np.zeros(2)
+        # Half the difference of `fine` by two independent halves of what it is had from: its own noise.
+        self.noise: Float = np.full(2, np.nan)
+        self._scattered: Float = np.zeros(2)
         self.confidence = 1.0
         self.offsets: list[Float] = []
         self.checked = 0
@@ -51,6 +55,7 @@ class Follower:
         self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
         self._points: Float = np.empty((0, 2))
         self._strikes: NDArray[np.int64] = np.empty(0, np.int64)
+        self._half: NDArray[np.bool_] = np.empty(0, bool)
         self.velocity: Float = np.zeros(2)
 
     @staticmethod
@@ -59,15 +64,15 @@ class Follower:
         follower.support_px = shaft.support_px
         return follower
 
-    def body(self, diagonal: float, wider: float = 1.0) -> NDArray[np.int32]:
-        """(4, 2) corners of the strip from just before the tip up the shaft."""
+    def body(self, diagonal: float, wider: float = 1.0, *, whole: bool = False) -> NDArray[np.int32]:
+        """(4, 2) corners of the strip from the tip up the shaft, some way or all of it."""
         if self.axis_rad is None:
             r = 0.03 * diagonal * wider
             x, y = self.tip
             return np.rint([(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]).astype(np.int32)
         along = np.array([math.cos(self.axis_rad), math.sin(self.axis_rad)])
         across = np.array([-along[1], along[0]])
-        back = self.tip - along * min(self.length_px, NEAR_TIP * diagonal)
+        back = self.tip - along * (self.length_px if whole else min(self.length_px, NEAR_TIP * diagonal))
         thin, thick = max(2.0, 0.2 * self.width_px) * wider, max(3.0, 0.5 * self.width_px) * wider
         corners = [
             self.tip + across * thin,
@@ -96,28 +101,30 @@ class Follower:
         if inside.sum() < FEWEST_POINTS or share < AGREE_SHARE:
             return False
         matrix = fit_rigid(self._points[inside], moved[inside])
+        scatter = self._scatter(moved, inside)
         start, tip = self.tip, apply(matrix, self.tip)
         if held:
             body = self._by_body(before, now, matrix)
             if body is not None:
-                start, tip = body
+                start, tip, scatter = body
         still = start if camera is None else apply(camera, start)
         self.fine = self.fine + (tip - still)
         tip = self.tip + (tip - start)
+        if scatter is not None:
+            self._scattered = self._scattered + scatter
+        self.noise = np.full(2, np.nan) if scatter is None else self._scattered
         self.velocity = tip - self.tip
         if self.axis_rad is not None:
             self.axis_rad += math.atan2(matrix[1, 0], matrix[0, 0])
         self.tip = tip
         self.confidence = float(share * min(1.0, 2 * good.mean()))
         self.seen += 1
-        if camera is None:  # what is its own motion is not known
-            self.trail.clear()
         self.trail.append((t_s, float(self.fine[0]), float(self.fine[1])))
         while self.trail[-1][0] - self.trail[0][0] > 1.0:
             del self.trail[0]
         strikes = np.where(inside, 0, self._strikes + 1)
         kept = good & (strikes < STRIKES)
-        self._points, self._strikes = moved[kept], strikes[kept]
+        self._points, self._strikes, self._half = moved[kept], strikes[kept], self._half[kept]
         h, w = now.shape
         return bool(
             (tip > -0.02 * diagonal).all() and tip[0] < w + 0.02 * diagonal and tip[1] < h + 0.02 * diagonal
@@ -141,7 +148,7 @@ class Follower:
             self.tip, self.offsets = self.tip + off, []
             return True
         if far > NEAR_ENOUGH or self.checked < FIRST_CHECKS:
-            step = max(CORRECTION, 1 / (1 + self.checked)) * off
+            step = max(FAST_CORRECTION if far > TOO_FAR else CORRECTION, 1 / (1 + self.checked)) * off
             self.tip = self.tip + step
             self.offsets = [o - step for o in self.offsets]
         return False
@@ -168,8 +175,8 @@ class Follower:
         places = np.array(self.trail)[:, 1:]
         return float(np.linalg.norm(np.ptp(places, axis=0)))
 
-    def _by_body(self, before: Grey, now: Grey, matrix: Float) -> tuple[Float, Float] | None:
-        """The tip in the picture before and in this one; None where that fails.
+    def _by_body(self, before: Grey, now: Grey, matrix: Float) -> tuple[Float, Float, Float] | None:
+        """The tip in the picture before and in this one, and the step of its noise; None where that fails.
 
         `matrix` is the points' motion, from which the search starts.
         """
@@ -178,12 +185,20 @@ class Follower:
         if self._body is None or self._body.due:
             tip = self.tip if self._body is None else self._body.tip
             self._body = Body(before, self.body(math.hypot(*now.shape)), tip, self._body)
-        body, start = self._body, self._body.tip
+        body, start, noise = self._body, self._body.tip, self._body.noise
         turned = math.atan2(matrix[1, 0], matrix[0, 0])
         if body.usable and body.follow(now, apply(matrix, start), turned):
-            return start, body.tip
+            return start, body.tip, body.noise - noise
         self._body = None
         return None
+
+    def _scatter(self, moved: Float, inside: NDArray[np.bool_]) -> Float | None:
+        """(2,) px: half of how far two halves of the points disagree about the tip; None with too few."""
+        halves = [inside & self._half, inside & ~self._half]
+        if min(half.sum() for half in halves) < FEWEST_POINTS // 2:
+            return None
+        one, other = (apply(fit_rigid(self._points[half], moved[half]), self.tip) for half in halves)
+        return np.asarray((one - other) / 2, float)
 
     def _seed(self, grey: Grey, diagonal: float) -> None:
         corners = self.body(diagonal)
@@ -203,3 +218,4 @@ class Follower:
         new = np.asarray(found, float).reshape(-1, 2) + np.array([x0, y0])
         self._points = np.concatenate([self._points, new])
         self._strikes = np.concatenate([self._strikes, np.zeros(len(new), np.int64)])
+        self._half = np.concatenate([self._half, np.arange(len(new)) % 2 == 0])
