@@ -178,6 +178,7 @@ def trial(condition: Condition, seed: int, folder: Path, click: bool) -> Trial:
         MotionOptions(
             tips=(start,) if click else (),  # type: ignore[arg-type]
             exposure_s=truth.shutter_s if condition.declared else None,
+            mm_per_px=1 / truth.px_per_mm,  # what slow means is said in mm
         ),
     )
     best, off, held = None, None, 0.0
@@ -188,6 +189,10 @@ def trial(condition: Condition, seed: int, folder: Path, click: bool) -> Trial:
         if away < SAME_TIP_PX and (off is None or away < off):
             best, off, held = found, away, len(rows) / (~truth.duplicate).sum()
     tremor = None if best is None else best.tremor
+
+    def px(um: float | None) -> float | None:
+        return None if um is None else um * truth.px_per_mm / 1000
+
     return Trial(
         condition=condition.name,
         seed=seed,
@@ -197,9 +202,9 @@ def trial(condition: Condition, seed: int, folder: Path, click: bool) -> Trial:
         true_rms_px=0.0 if tip.tremor is None else tip.tremor.rms_px,
         true_hz=None if tip.tremor is None else tip.tremor.hz,
         status="no_tip" if tremor is None else tremor.status,
-        rms_px=None if tremor is None else tremor.rms,
+        rms_px=None if tremor is None else px(tremor.rms),
         peak_hz=None if tremor is None else tremor.peak_hz,
-        floor_px=None if tremor is None else tremor.noise_floor,
+        floor_px=None if tremor is None else px(tremor.noise_floor),
         off_px=off,
         held_share=float(held),
         other_tips=max(0, len(said.tips) - len(truth.tips)),
