@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
+from api.cluster import Cluster
 from api.grading import Grader
 from api.housekeeping import keep_house
 from api.routes import (
@@ -114,7 +115,8 @@ async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> Asyn
         with database.writing() as session:
             me = local_person(session)
             app.state.local = Caller(me.id, me.role)
-    app.state.grader = Grader(database, blobs, app.state.pool)
+    cluster = _cluster(app, settings)
+    app.state.grader = Grader(database, blobs, cluster or app.state.pool)
     app.state.grader.start()
     tidying = asyncio.create_task(keep_house(database, blobs, settings))
     try:
@@ -122,7 +124,21 @@ async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> Asyn
     finally:
         tidying.cancel()
         await run_in_threadpool(app.state.grader.stop)
+        if cluster is not None:
+            await run_in_threadpool(cluster.close)
         database.dispose()
+
+
+def _cluster(app: FastAPI, settings: Settings) -> Cluster | None:
+    """Where batches are graded, if not by this machine."""
+    if settings.cluster is None:
+        return None
+    return Cluster(
+        settings.cluster,
+        timeout_s=settings.worker_timeout_s,
+        memory_bytes=settings.worker_memory_bytes,
+        grade=app.state.pool.job,
+    )
 
 
 def first_admin_link(settings: Settings, address: str) -> str | None:

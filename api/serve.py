@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.classroom import first_admin_link
+from api.cluster_worker import check_address
 from api.live.wire import MAX_MESSAGE_BYTES
 from api.main import create_app
 from api.settings import Settings, default_settings
@@ -26,16 +27,25 @@ MAX_HEADER_BYTES = 32 * 1024
 HEADER_TIMEOUT_S = 15.0
 
 
-def serve(host: str | None = None, port: int = 8000, single_user: bool = False, https: bool = False) -> None:
+def serve(
+    host: str | None = None,
+    port: int = 8000,
+    single_user: bool = False,
+    https: bool = False,
+    cluster: str | None = None,
+) -> None:
     """Run until interrupted; prints the address to open.
 
     Without `host` it listens on this machine alone, with `https` (a certificate of its own, for phones)
-    on every address.
+    on every address. `cluster`: a Dask scheduler, before the setting.
 
     OptionError not_local (single user, but a host that others reach), port_taken or bad_setting; those of
     `api.classroom.open_store`.
     """
     settings = settings_or_error()
+    if cluster is not None:
+        check_address(cluster)
+        settings = settings.model_copy(update={"cluster": cluster})
     configure_logs()
     host = host or ("0.0.0.0" if https and not single_user else "127.0.0.1")
     if single_user and not _is_loopback(host):

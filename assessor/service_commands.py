@@ -5,6 +5,7 @@ They are found as entry points and not imported: the assessor works without the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,9 +27,22 @@ def serve(
     https: Annotated[
         bool, typer.Option("--https", help="With a certificate of its own: phones need it for their camera.")
     ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(help="A Dask scheduler whose workers grade batches: tcp://host:8786.")
+    ] = None,
 ) -> None:
     """Run the service and its pages; prints the address to open."""
-    _run("serve", host, port, single_user, https)
+    _run("serve", host, port, single_user, https, cluster)
+
+
+def worker(
+    scheduler: Annotated[str, typer.Argument(help="The Dask scheduler's address: tcp://host:8786.")],
+    processes: Annotated[
+        int, typer.Option(min=1, max=256, help="Photos graded at once; a core each.")
+    ] = os.cpu_count() or 1,
+) -> None:
+    """Grade batches for a service that runs with --cluster."""
+    _run("worker", scheduler, processes)
 
 
 def doctor() -> None:
@@ -66,7 +80,7 @@ def tidy(
     _run("tidy", older_than_days)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (serve, doctor, backup, restore, erase, tidy)
+COMMANDS: tuple[Callable[..., None], ...] = (serve, worker, doctor, backup, restore, erase, tidy)
 
 
 def _run(name: str, *arguments: Any) -> Any:

@@ -127,8 +127,9 @@ def fill(
             continue
         grade = _grade(entry.share, plan.most(row))
         out.filled += 1
-        out.replaced += before not in ("", grade)
-        sheet.write(row, plan.column, grade)
+        if not _same(before, grade):
+            out.replaced += before != ""
+            sheet.write(row, plan.column, grade)
         if comments is not None and comments < len(sheet.raw[row]) and entry.comment:
             sheet.write(row, comments, html.escape(entry.comment, quote=False))
     out.not_found = [entry.submission_id for entry in given if entry.submission_id not in met]
@@ -205,6 +206,12 @@ def _grade(share: float, most: str) -> str:
         raise unreadable(f"the maximum grade is {text[:20]!r}, no number; scales cannot be filled in")
     grade = f"{share * float(text.replace(',', '.')):.2f}"
     return grade.replace(".", ",") if "," in text else grade
+
+
+def _same(before: str, grade: str) -> bool:
+    """Whether a cell says that grade already, in its own way."""
+    plain = before.replace(",", ".")
+    return bool(_NUMBER.fullmatch(before)) and float(plain) == float(grade.replace(",", "."))
 
 
 def _finder(given: Sequence[Entry]) -> Callable[[str | None, set[str]], Entry | None]:

@@ -1,0 +1,171 @@
+"""Grading on the workers of a Dask cluster, through the same interface as the processes of this machine.
+
+A worker grades in a killable child of its own, as `api.workers` does here: a photo that kills, hangs or
+starves its process costs itself and not the worker. What dies is reported as ExecutorAwayError and graded
+again, here or by whoever claims it next; the cluster keeps nothing that matters.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import threading
+import time
+import uuid
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from typing import Any
+
+from api import job
+from api.errors import ServiceError
+from api.grading import ExecutorAwayError
+from api.job import GradeReply, GradeRequest
+from api.workers import Job, WorkerPool
+from assessor.errors import AssessorError
+
+log = logging.getLogger("assessor.api")
+
+CONNECT_TIMEOUT_S = 5.0
+# How long one look at the workers holds; asking the scheduler for every photo would slow both.
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one photo may cost on a worker."""
+
+    timeout_s: float
+    memory_bytes: int
+
+
+class Cluster:
+    """The workers of one scheduler. Connects when it is first used, and anew when the connection is lost."""
+
+    def __init__(self, address: str, *, timeout_s: float, memory_bytes: int, grade: Job = job.grade) -> None:
+        self._address = address
+        self._limits = Limits(timeout_s, memory_bytes)
+        self._grade = grade
+        self._client: Any = None
+        self._under_way: set[Future[GradeReply]] = set()
+        self._slots, self._looked_s = 0, -LOOK_S
+
+    @property
+    def slots(self) -> int:
+        """Threads of all workers; ExecutorAwayError where the scheduler does not answer."""
+        if time.monotonic() - self._looked_s >= LOOK_S:
+            client = self._connected()
+            try:
+                workers = client.sync(client.scheduler.identity, n_workers=-1)["workers"]
+            except Exception as exc:
+                self._drop()
+                raise ExecutorAwayError from exc
+            self._slots = sum(worker["nthreads"] for worker in workers.values())
+            self._looked_s = time.monotonic()
+        return self._slots
+
+    def submit(self, request: GradeRequest) -> Future[GradeReply]:
+        client = self._connected()
+        try:
+            task = client.submit(
+                grade_here, self._grade, request, self._limits, key=f"grade-{uuid.uuid4().hex}", pure=False
+            )
+        except Exception as exc:
+            self._drop()
+            raise ExecutorAwayError from exc
+        future: Future[GradeReply] = Future()
+        future.set_running_or_notify_cancel()
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        task.add_done_callback(lambda done: _settle(done, future))
+        return future
+
+    def close(self) -> None:
+        self._drop()
+
+    def _connected(self) -> Any:
+        from distributed import Client
+
+        if self._client is not None and self._client.status != "running":
+            self._drop()
+        if self._client is None:
+            try:
+                self._client = Client(self._address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
+            except Exception as exc:
+                raise ExecutorAwayError from exc
+        return self._client
+
+    def _drop(self) -> None:
+        """Let go of the connection; what it had under way ends as lost."""
+        client, self._client = self._client, None
+        self._slots, self._looked_s = 0, -LOOK_S
+        for future in list(self._under_way):  # Dask does not always say so
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(ExecutorAwayError())
+        if client is not None:
+            try:
+                client.close(timeout=1)
+            except Exception as exc:
+                log.warning("a lost cluster did not close: %s", type(exc).__name__)
+
+
+def _settle(task: Any, future: Future[GradeReply]) -> None:
+    """A Dask future's outcome into ours."""
+    from distributed.scheduler import KilledWorker
+
+    with contextlib.suppress(InvalidStateError):  # given up meanwhile
+        try:
+            outcome = task.result()
+        except KilledWorker:  # one worker after the other died of this photo
+            future.set_exception(ServiceError("grading_died", "Grading broke down on this photo", ""))
+        except BaseException as exc:
+            log.warning("the cluster lost a photo: %s", type(exc).__name__)
+            future.set_exception(ExecutorAwayError())
+        else:
+            if isinstance(outcome, GradeReply):
+                future.set_result(outcome)
+            else:
+                kind, code, text, hint = outcome
+                made = AssessorError if kind == "refused" else ServiceError
+                future.set_exception(made(code, text, hint))
+
+
+Outcome = GradeReply | tuple[str, str, str, str]
+
+
+def grade_here(grade: Job, request: GradeRequest, limits: Limits) -> Outcome:
+    """On a worker: grade in its child. Errors come back as values: not every exception survives a pickle."""
+    try:
+        return _pool(grade, limits).submit(request).result()
+    except AssessorError as exc:
+        return "refused", exc.code, exc.text, exc.hint
+    except ServiceError as exc:
+        return "broke", exc.code, exc.title, exc.hint
+
+
+_pools: dict[tuple[Job, Limits], WorkerPool] = {}
+_lock = threading.Lock()
+
+
+def _pool(grade: Job, limits: Limits) -> WorkerPool:
+    """This worker's children, as many as it has threads."""
+    from distributed import get_worker
+
+    with _lock:
+        if (grade, limits) not in _pools:
+            pool = WorkerPool(
+                grade,
+                size=get_worker().state.nthreads,
+                timeout_s=limits.timeout_s,
+                memory_bytes=limits.memory_bytes,
+                warm=warm_one_core if grade is job.grade else None,
+            )
+            atexit.register(pool.close)
+            _pools[grade, limits] = pool
+        return _pools[grade, limits]
+
+
+def warm_one_core(_: int) -> None:
+    """A worker's thread stands for one core, however many the machine has."""
+    job.warm(os.cpu_count() or 1)
