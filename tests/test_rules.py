@@ -44,6 +44,9 @@ RULES = (
     Rule("POST", "/login", (401,) * 6, {"email": "nobody@school.test", "password": "wrong"}),
     Rule("POST", "/logout", OPEN),
     Rule("POST", "/welcome", (410,) * 6, {"token": "x" * 43, "password": "four words and more"}),
+    # Not set up here: tests/test_oidc.py has them.
+    Rule("GET", "/oidc", (404,) * 6),
+    Rule("GET", "/oidc/back", (404,) * 6),
     Rule("GET", "/me", SIGNED_IN),
     Rule("GET", "/keys", SIGNED_IN),
     Rule("POST", "/keys", SIGNED_IN, {"name": "script"}),
@@ -82,7 +85,14 @@ RULES = (
     Rule("GET", "/submissions/{handed_in}/assessment", COURSE_MEMBER),
     Rule("GET", "/submissions/{handed_in}/results", COURSE_MEMBER),
     Rule("GET", "/submissions/{handed_in}/overlay.jpg", COURSE_MEMBER),
+    Rule("GET", "/submissions/{handed_in}/photo.jpg", COURSE_MEMBER),
+    Rule("GET", "/submissions/{handed_in}/thumb.jpg", COURSE_MEMBER),
     Rule("GET", "/submissions/{handed_in}/marks", COURSE_MEMBER),
+    # A trainee does not change what they are graded on.
+    Rule("POST", "/submissions/{handed_in}/corrections", COURSE_TEACHER, {"hand": "dominant"}),
+    Rule(
+        "POST", "/submissions/{at_home}/corrections", (401, 404, 200, 404, 404, 200), {"technique": "buried"}
+    ),
     Rule(
         "POST",
         "/submissions/{handed_in}/marks",
