@@ -24,12 +24,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.errors import ServiceError
-from api.job import GradeReply, GradeRequest
+from api.job import GradeReply, GradeRequest, document_name
 from api.store import jobs, submissions
 from api.store.blobs import Blobs
 from api.store.engine import Database
 from api.store.jobs import Work
-from api.store.models import Submission
 from assessor import __version__
 from assessor.errors import AssessorError
 from assessor.options import GradeOptions
@@ -292,12 +291,7 @@ def request(work: Work, photo: bytes) -> GradeRequest:
         kit=subject.kit,
         **scale,
     )
-    return GradeRequest(photo, _shown_name(subject), options, "screen", work.rubric_toml)
-
-
-def _shown_name(subject: Submission) -> str:
-    """Documents travel further than tables: they carry a number, never a file name with a person's in it."""
-    return f"submission-{subject.id}"
+    return GradeRequest(photo, document_name(subject.id), options, "screen", work.rubric_toml)
 
 
 def _outcome(begun: _Begun) -> tuple[str, bytes]:
@@ -308,7 +302,7 @@ def _outcome(begun: _Begun) -> tuple[str, bytes]:
         reply = begun.future.result()
     except AssessorError as exc:
         subject = begun.work.submission
-        info = ImageInfo(_shown_name(subject), 0, 0, subject.blob_sha256)
+        info = ImageInfo(document_name(subject.id), 0, 0, subject.blob_sha256)
         return json.dumps(refusal(exc, info).to_json(), ensure_ascii=False), b""
     return reply.document.decode(), reply.picture
 

@@ -28,3 +28,32 @@ def test_a_photo_that_is_handed_in_is_kept_with_its_grade(room: School) -> None:
     assert picture.content.startswith(b"\xff\xd8")
     listed = room.ask("teacher", "GET", f"/submissions?assignment={task}").json()
     assert listed["total"] == len(listed["items"]) == 1
+
+
+def test_who_marks_blind_is_told_by_no_answer_whose_it_is(room: School) -> None:
+    made = {"title": "Blind", "blind": True}
+    course = f"/courses/{room.ids['knots']}"
+    task = room.ask("teacher", "POST", f"{course}/assignments", json=made).json()["id"]
+    files = {"files": ("pupil.jpg", b"a class's upload")}
+    batch = room.ask("teacher", "POST", "/batches", files=files, data={"assignment": task}).json()["id"]
+    photo = {"file": ("by pupil.jpg", b"handed in")}
+    number = room.ask("pupil", "POST", "/submissions", files=photo, data={"assignment": task}).json()[
+        "submission"
+    ]["id"]
+    pupil = room.ids["pupil"]
+    for who in ("teacher", "admin"):
+        listed = room.ask(who, "GET", f"/submissions?assignment={task}")
+        assert [item["person_id"] for item in listed.json()["items"]] == [None, None]
+        one = room.ask(who, "GET", f"/submissions/{number}")
+        assert one.json()["file"] == f"submission {number}"
+        rows = room.ask(who, "GET", f"/batches/{batch}")
+        assert [row["person_id"] for row in rows.json()["rows"]] == [None]
+        document = room.ask(who, "GET", f"/submissions/{number}/assessment")
+        corrected = room.ask(who, "POST", f"/submissions/{number}/corrections", json={"hand": "dominant"})
+        assert corrected.status_code == 201
+        for answer in (listed, one, rows, document, corrected):
+            assert "pupil" not in answer.text.lower(), answer.url
+        asked = room.ask(who, "GET", f"/submissions?assignment={task}&person={pupil}")
+        assert asked.json()["total"] == 0
+    own = room.ask("pupil", "GET", f"/submissions?assignment={task}&person={pupil}").json()["items"]
+    assert {item["person_id"] for item in own} == {pupil}

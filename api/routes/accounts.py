@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -77,14 +78,15 @@ def _me(request: Request, person: Person) -> Me:
     )
 
 
-def _hash_slot() -> None:
-    """Bounds how many password hashes are computed at once."""
+def _hash_slot() -> Iterator[None]:
+    """Held while a route runs that hashes a password."""
+    yield
 
 
-_slot = Depends(_hash_slot, max_concurrency=HASHES_AT_ONCE)
+HashSlot = Depends(_hash_slot, scope="function", max_concurrency=HASHES_AT_ONCE)
 
 
-@router.post("/login", responses=documented(429))
+@router.post("/login", responses=documented(429), dependencies=[HashSlot])
 def login(request: Request, response: Response, visitor: Anyone, form: Login) -> Me:
     """Sign this browser in with e-mail and password; sets a cookie."""
     email = form.email.lower()
@@ -119,7 +121,7 @@ def me(request: Request, caller: SignedIn, session: Reading) -> Me:
     return _me(request, people.person(session, caller, caller.person_id))
 
 
-@router.post("/welcome", responses=documented(409, 410, 422))
+@router.post("/welcome", responses=documented(409, 410, 422), dependencies=[HashSlot])
 def welcome(request: Request, response: Response, visitor: Anyone, session: Writing, form: Welcome) -> Me:
     """Set a password by a one-time link and sign this browser in."""
     subject = people.link_person(session, form.token)

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from api.errors import documented, not_there
 from api.form import parse_options
-from api.job import GradeReply, GradeRequest
+from api.job import GradeReply, GradeRequest, document_name
 from api.routes.submissions import JPEG, HandedIn, submission_out
 from api.schema import Id, Strict, Word
 from api.security import SignedIn, database
@@ -115,7 +115,7 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
             declared["scale"] = {"points": list(parse_points(form.points))} if form.points else None
         return _Task(
             photo=request.app.state.blobs.get(found.blob_sha256),
-            file_name=found.file_name,
+            file_name=document_name(found.id),
             declared=declared,
             options=_options(declared, result.rubric_key),
             rubric_key=result.rubric_key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from api.errors import ServiceError, documented, not_there
 from api.form import Upload, openapi_body, read_upload
-from api.job import GradeReply, GradeRequest
+from api.job import GradeReply, GradeRequest, document_name
 from api.progress import change
 from api.schema import Id, Listed, LongText, QueryId, Strict, Word, part
 from api.security import Reading, SignedIn, Writing, database
@@ -62,7 +63,7 @@ class MarkOut(BaseModel):
 class SubmissionOut(BaseModel):
     id: int
     state: State
-    person_id: int | None
+    person_id: int | None = Field(description="null, as `participant`, where the assignment is marked blind")
     assignment_id: int | None
     file: str = Field(description='"submission 12" where the assignment is marked blind')
     participant: str | None = Field(description="the name that a class's upload gave")
@@ -167,9 +168,10 @@ async def hand_in(request: Request, caller: SignedIn) -> Response:
     reply = await pool.run(
         GradeRequest(upload.photo, upload.name, options, "screen", rubric.text_toml if rubric else None)
     )
-    row = await run_in_threadpool(_keep, request, caller, upload, options, assignment, reply)
-    body = b'{"submission": ' + submission_out(row, caller).model_dump_json().encode()
-    return Response(body + b', "assessment": ' + reply.document + b"}", 201, media_type="application/json")
+    row, document = await run_in_threadpool(_keep, request, caller, upload, options, assignment, reply)
+    submission = submission_out(row, caller).model_dump_json()
+    body = f'{{"submission": {submission}, "assessment": {document}}}'
+    return Response(body, 201, media_type="application/json")
 
 
 def _asked(request: Request, caller: Caller, upload: Upload) -> tuple[Assignment | None, Rubric | None]:
@@ -210,7 +212,8 @@ def _keep(
     options: GradeOptions,
     assignment: Assignment | None,
     reply: GradeReply,
-) -> Row:
+) -> tuple[Row, str]:
+    """The submission, and its assessment as it was kept (JSON)."""
     blobs = request.app.state.blobs
     scale = {name: v for name in SCALE_FIELDS if (v := getattr(options, name)) is not None}
     key = f"builtin:{options.rubric}" if options.rubric else "auto"
@@ -229,14 +232,17 @@ def _keep(
                 "scale": scale or None,
             },
         )
+        content = json.loads(reply.document)
+        content["image"]["file"] = document_name(new.id)
+        document = json.dumps(content, ensure_ascii=False)
         submissions.record_result(
             session,
             new.id,
-            reply.document.decode(),
+            document,
             rubric_key=rubric_key(session, assignment) if assignment else key,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),
         )
-        return submissions.rows(session, [new.id])[0]
+        return submissions.rows(session, [new.id])[0], document
 
 
 @router.get("/submissions")
@@ -251,7 +257,8 @@ def list_submissions(
     hint: Annotated[Word | None, Query()] = None,
     order: Order = "newest",
 ) -> Listed[SubmissionOut]:
-    """Those that the caller may see: a trainee their own, an instructor their courses'."""
+    """Those that the caller may see: a trainee their own, an instructor their courses'. By `person`,
+    without what is marked blind."""
     wanted = Filter(assignment, person, technique, state, hint)
     found = submissions.submissions(session, caller, wanted, page, order)
     return Listed(items=[submission_out(row, caller) for row in found.items], total=found.total)

@@ -105,6 +105,8 @@ def submissions(
     if order in ("lowest", "highest", "outliers") or wanted.state or wanted.technique or wanted.hint:
         query = query.outerjoin(Result, _counting())
     query = _filtered(query, wanted)
+    if wanted.person_id not in (None, caller.person_id):  # to ask whose it is would be to know it
+        query = query.where(~exists().where(Assignment.id == Submission.assignment_id, Assignment.blind))
     total = count(session, query)
     ids = session.scalars(_ordered(query, order).limit(part.limit).offset(part.offset)).all()
     return Page(rows(session, ids), total)
