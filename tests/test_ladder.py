@@ -84,6 +84,14 @@ def test_a_chart_stays_in_its_frame() -> None:
     chart = card.chart
     for dot in chart.lines[0].dots:
         assert chart.left < dot.x < chart.width - chart.right
+        assert len({text for _, text in chart.ticks}) == len(chart.ticks)
         assert dot.top is not None
         assert dot.bottom is not None
         assert 0 < dot.top < dot.y < dot.bottom < chart.height
+
+
+def test_the_scale_tells_its_numbers_apart_however_small_the_differences() -> None:
+    (card,) = trends.cards(points([16.0, 16.01], 0.001, "spacing_mm"), "simple_interrupted")
+    assert len({text for _, text in card.chart.ticks}) == 3
+    (card,) = trends.cards(points([0.02, 0.05], 0.1, "bite_cv"), "simple_interrupted")
+    assert not any("−" in text for _, text in card.chart.ticks)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.pages.words import metric_number
+from api.pages.words import metric_unit
 
 WIDTH, HEIGHT = 340, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 12
@@ -63,7 +64,9 @@ def chart(metric: str, series: Sequence[tuple[str, Sequence[Value]]]) -> Chart:
     low = min(v.value - (v.sd or 0) for v in values)
     high = max(v.value + (v.sd or 0) for v in values)
     spread = high - low or abs(high) * 0.2 or 1.0
-    low, high = low - 0.08 * spread, high + 0.08 * spread
+    least = min(v.value for v in values)
+    # A bar may reach below zero, the scale of a measure that cannot does not.
+    low, high = max(low - 0.08 * spread, min(0.0, least)), high + 0.08 * spread
     last = max(v.at for v in values)
 
     def x(at: int) -> float:
@@ -74,10 +77,20 @@ def chart(metric: str, series: Sequence[tuple[str, Sequence[Value]]]) -> Chart:
 
     def dot(v: Value) -> Dot:
         top, bottom = (y(v.value + v.sd), y(v.value - v.sd)) if v.sd is not None else (None, None)
+        bottom = min(bottom, HEIGHT - 1.0) if bottom is not None else None  # cut where the scale ends
         return Dot(x(v.at), y(v.value), top, bottom, v.href, v.text)
 
     steps = [low + (high - low) * (0.1 + 0.8 * i / (TICKS - 1)) for i in range(TICKS)]
     return Chart(
         tuple(Line(name, tuple(dot(v) for v in row)) for name, row in series),
-        tuple((y(step), metric_number(step, metric)) for step in steps),
+        tuple(zip(map(y, steps), tick_texts(steps, metric), strict=True)),
     )
+
+
+def tick_texts(steps: Sequence[float], metric: str) -> list[str]:
+    """The scale's numbers, with as many digits as tell them apart."""
+    unit = metric_unit(metric)
+    by = 100 if unit == "%" else 1
+    digits = max(0, 1 - math.floor(math.log10(by * (steps[1] - steps[0]))))
+    numbers = [f"{by * step:.{min(digits, 4)}f}".replace("-", "−") for step in steps]
+    return [text + unit if unit == "°" else f"{text} {unit}".strip() for text in numbers]

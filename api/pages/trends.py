@@ -101,5 +101,5 @@ def _words(metric: str, found: Change) -> str:
         return f"{way} by {difference}; how sure that is, is not known."
     least = metric_number(found.least, metric)
     if found.counts:
-        return f"{way} by {difference}; its own wobble is {least} at most."
-    return f"{difference} apart, but up to {least} may be the measurement's own wobble."
+        return f"{way} by {difference}: more than the measurement's own wobble of {least}."
+    return f"{difference} apart: within the measurement's own wobble of {least}."
