@@ -271,8 +271,6 @@ def _pair(first: str, second: str, by_marker: dict[str, dict[int, float]]) -> Pa
         second=second,
         n=len(points),
         icc=IccOut(value=icc.value, low=icc.low, high=icc.high) if icc else None,
-        bland_altman=BlandAltmanOut(**{k: v for k, v in asdict(limits).items() if k != "n"})
-        if limits
-        else None,
+        bland_altman=BlandAltmanOut(**asdict(limits)) if limits else None,
         points=points,
     )
