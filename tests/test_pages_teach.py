@@ -15,9 +15,9 @@ from school import School, school
 from api.secret import hash_password
 from api.store import courses, people
 
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from browser import DESKTOP, PASSWORD, PHONE, chromium, faults, needs_chromium, sign_in, watched
+from browser import DESKTOP, PASSWORD, PATIENCE_MS, PHONE, chromium, faults, needs_chromium, sign_in, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -129,7 +129,7 @@ def test_an_assignment_is_made_with_rubric_and_due_time(page: Page, room: School
     assert (made["rubric_id"], made["builtin_rubric"], made["blind"]) == (room.ids["rubric"], None, True)
     assert made["due_at"].startswith("2026-12-24T")
     page.get_by_role("link", name="Change").click()
-    assert page.get_by_label("Due").input_value() == "2026-12-24T18:00"
+    sync_api.expect(page.get_by_label("Due")).to_have_value("2026-12-24T18:00", timeout=PATIENCE_MS)
     assert page.get_by_label("Rubric").input_value() == f"own:{room.ids['rubric']}"
 
 

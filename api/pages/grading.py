@@ -93,6 +93,7 @@ def assignment(
         counts=overview.counts(desk.session, [task.id])[task.id],
         hints=sorted(summary.hints.items(), key=lambda item: -item[1]),
         batches=_batches(desk, task.id),
+        again=False,
         max_batch_mb=desk.settings.max_batch_mb,
     )
 
@@ -121,9 +122,7 @@ def _names(desk: Desk, task: Assignment, rows: Sequence[Row]) -> dict[int, str]:
 def batches(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
     """The progress bars alone: asked again and again while something is being graded."""
     task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
-    answer = desk.show("batches.html", task=task, batches=_batches(desk, task.id))
-    answer.headers["hx-trigger"] = "graded"  # the table below looks again
-    return answer
+    return desk.show("batches.html", task=task, batches=_batches(desk, task.id), again=True)
 
 
 def _batches(desk: Desk, assignment_id: int) -> list[BatchView]:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from api.errors import not_there
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits, rubrics
 from api.pages.render import AtDesk, Desk, PageRoute
+from api.pages.words import metric_label
 from api.schema import Id
 from api.store import courses, overview, people
 from api.store.models import Assignment, Course
@@ -105,7 +106,7 @@ def new_rubric(
         own=version_of is not None,
         builtin=[(rubric.name, rubric.title) for rubric in rubrics()],
         chosen=builtin,
-        metrics=METRICS,
+        metrics=[(name, metric_label(name)) for name in METRICS],
     )
 
 

@@ -176,7 +176,8 @@ export function corrector(assessment, source, onDone) {
     const hadFocus = layer.contains(document.activeElement);
     layer.replaceChildren(
       ...wounds.flatMap((stitches) => stitches.map(({ bites: [[x1, y1], [x2, y2]] }) => svg("line", { x1, y1, x2, y2, class: "thread", "stroke-width": 2 * unit }))),
-      ...every().map((at) => handle(at, unit)),
+      // Bites over knots: a knot often lies on one.
+      ...[...every()].sort((a, b) => (b.kind === "knot") - (a.kind === "knot")).map((at) => handle(at, unit)),
     );
     if (hadFocus) layer.querySelector(".handle.chosen")?.focus({ preventScroll: true });
     done.disabled = JSON.stringify(wounds) === before;
