@@ -15,6 +15,7 @@ import importlib
 import io
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -292,6 +293,7 @@ def main() -> int:
     parser.add_argument("--cluster", action="store_true")
     parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing is left running
     with tempfile.TemporaryDirectory() as folder, postgres_server(given.postgres) as server:
         report = soak(
             Path(folder),
