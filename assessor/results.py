@@ -79,12 +79,17 @@ class StitchFinding:
 
 @dataclass(frozen=True, slots=True)
 class WoundFinding:
-    """One wound as seen: its incision (None where no line was found) and its stitches along it."""
+    """One wound as seen: its incision (None where no line was found) and its stitches along it.
+
+    `technique_log_p` is, by how it looks, the log-probability of each of TECHNIQUES (`unknown`: a cut
+    not sutured yet); None where nobody looked.
+    """
 
     incision_px: tuple[Point, ...] | None
     incision_confidence: float
     incision_sd_px: float
     stitches: tuple[StitchFinding, ...]
+    technique_log_p: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,11 @@ def test_bites_lie_left_and_right_and_where_thread_ends(kit: str, technique: str
             tangent = wound.curve.points[i + 1] - wound.curve.points[i - 1]
             offset = bite - wound.curve.points[i]
             assert np.sign(tangent[0] * offset[1] - tangent[1] * offset[0]) == side
-            assert min(np.linalg.norm(np.array(ends) - bite, axis=1)) < 1e-3
+            cap = (
+                wound.row.diameter_mm / 2
+            )  # thread's round end reaches the bite, a stub at the knot may pass it
+            nearest = min(np.linalg.norm(np.array(ends) - bite, axis=1))
+            assert min(abs(nearest - cap), nearest) < 1e-3
 
 
 @pytest.mark.parametrize("technique", BARE)
@@ -76,7 +80,7 @@ def test_a_closure_below_the_surface_has_no_stitches(technique: str) -> None:
 
 
 @pytest.mark.parametrize("supersample", [1, 2])
-def test_thread_ends_half_its_width_beyond_the_bite(supersample: int) -> None:
+def test_thread_ends_half_its_width_beyond_its_line(supersample: int) -> None:
     canvas = blank(TILTED, supersample=supersample)
     ends = np.array([[20.0, 30.0], [50.0, 44.0]])
     thread = Thread((20.0, 20.0, 20.0), 0.8, gloss=0.0, opacity=1.0, braided=False)

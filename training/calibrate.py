@@ -1,6 +1,6 @@
 """Measure on fresh rendered pads what the networks' cues mean, and ship it as calibration.json.
 
-    python -m training.calibrate --count 120
+    python -m training.calibrate --count 180
 
 Run after every export. The seeds are neither training's nor those of `training.score`.
 """
@@ -10,47 +10,65 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.photo.perception import find_wounds
+from assessor.photo.perception import as_finding
 from assessor.photo.perception.calibration import Calibration
-from assessor.photo.perception.curve import Curve, Points
+from assessor.photo.perception.coarse import find_places
+from assessor.photo.perception.curve import Curve, Points, Pyramid
 from assessor.photo.perception.fine import STITCH_PX
+from assessor.photo.perception.looks import read_place
+from assessor.render.scene import Rendered
 from assessor.results import StitchFinding, WoundFinding
 from training.export import MODELS
 from training.score import KITS, ends, pairs_of, picture
 
 FIRST_SEED = 2 * 10**9
-RAW = Calibration(bite_sd_px=0.0, hidden_bite_sd_px=0.0, spread_share=1.0, incision_sd_px=1.0)
+# everything that may be a stitch, its spread as it is
+RAW = Calibration(
+    confidence_offset=1.5, bite_sd_px=0.0, hidden_bite_sd_px=0.0, spread_share=1.0, incision_sd_px=1.0
+)
 
 
 @dataclass
 class Cues:
-    """Over all pictures: probability and whether right; per bite spread, error and hidden; line errors."""
+    """Over all pictures: a candidate's cues and whether it is right; per bite spread, error and whether it
+    is hidden; the line's errors. Lengths in strip pixels."""
 
-    sure: list[tuple[float, bool]] = field(default_factory=list)
+    sure: list[tuple[Points, bool]] = field(default_factory=list)
     bites: list[tuple[float, float, bool]] = field(default_factory=list)
     line: list[float] = field(default_factory=list)
 
 
-def gather(count: int) -> Cues:
-    """Read `count` pads with raw cues; lengths in strip pixels."""
+def gather(pads: Iterable[Rendered]) -> Cues:
+    """Read pads of one wound each with raw cues."""
     cues = Cues()
-    for k in range(count):
-        rendered = picture(FIRST_SEED + k, KITS[k % 3])
-        wounds = find_wounds(rendered.bgr, RAW)
-        stitches = [s for w in wounds for s in w.stitches]
-        pairs = pairs_of(rendered, stitches)
+    for rendered in pads:
+        height, width = rendered.bgr.shape[:2]
+        photo = Pyramid(rendered.bgr)
+        views = [read_place(photo, place, RAW) for place in find_places(photo)]
+        if not views:
+            continue
+        view = max(views, key=lambda v: v.worth)
+        wound = as_finding(view, RAW, width, height)
+        if wound is None:
+            continue
+        pairs = pairs_of(rendered, list(wound.stitches))
         right = {j for _, j in pairs}
-        cues.sure += [(s.confidence, j in right) for j, s in enumerate(stitches) if not s.cut]
+        cues.sure += [
+            (chosen.cues, j in right)
+            for j, (chosen, s) in enumerate(zip(view.stitches, wound.stitches, strict=True))
+            if not s.cut
+        ]
         truth = np.concatenate([t.bites_px for t in rendered.wounds])
         for i, j in pairs:
-            _add_bites(cues, truth[i], stitches[j], wounds[0].incision_sd_px)
-        _add_line(cues, rendered.wounds[0].incision_px, wounds)
+            _add_bites(cues, truth[i], wound.stitches[j], wound.incision_sd_px)
+        _add_line(cues, rendered.wounds[0].incision_px, (wound,))
     return cues
 
 
@@ -76,15 +94,14 @@ def fit(cues: Cues) -> Calibration:
     """Logistic confidence; standard deviations that hold 95 % of the errors within two of them."""
     from scipy.optimize import minimize
 
-    p = np.clip([c[0] for c in cues.sure], 1e-4, 1 - 1e-4)
+    x = np.array([c[0] for c in cues.sure])
     right = np.array([c[1] for c in cues.sure], float)
-    logit = np.log(p / (1 - p))
 
-    def loss(x: Points) -> float:
-        z = x[0] * logit + x[1]
-        return float(np.mean(np.logaddexp(0, z) - right * z))
+    def loss(w: Points) -> float:
+        z = x @ w[:-1] + w[-1]
+        return float(np.mean(np.logaddexp(0, z) - right * z)) + 1e-3 * float(w[:-1] @ w[:-1])
 
-    slope, offset = minimize(loss, np.array([1.0, 0.0])).x
+    weights = minimize(loss, np.r_[1.0, np.zeros(x.shape[1])]).x
     spread, error, hidden = (np.array([b[k] for b in cues.bites]) for k in range(3))
     seen = hidden < 0.5
     share = _slope(spread[seen], error[seen])
@@ -93,8 +110,8 @@ def fit(cues: Cues) -> Calibration:
         return max(0.3, float(np.quantile(error[on] / 2 - share * spread[on], 0.95)))
 
     return Calibration(
-        confidence_slope=round(float(slope), 3),
-        confidence_offset=round(float(offset), 3),
+        confidence_weights=tuple(round(float(w), 3) for w in weights[:-1]),
+        confidence_offset=round(float(weights[-1]), 3),
         bite_sd_px=round(base(seen), 3),
         hidden_bite_sd_px=round(base(~seen), 3),
         spread_share=round(share, 3),
@@ -116,8 +133,9 @@ def _slope(spread: Points, error: Points) -> float:
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--count", type=int, default=120)
-    known = fit(gather(ap.parse_args().count))
+    ap.add_argument("--count", type=int, default=180)
+    count = ap.parse_args().count
+    known = fit(gather(picture(FIRST_SEED + k, KITS[k % 3]) for k in range(count)))
     (MODELS / "calibration.json").write_text(json.dumps(dataclasses.asdict(known), indent=1) + "\n")
     print(known)
 

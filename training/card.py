@@ -14,7 +14,9 @@ import torch
 from training.export import MODELS
 from training.net import COARSE_CHANNELS, FINE_CHANNELS, UNet
 from training.score import FIRST_SEED, reliability, score, summary
-from training.train import RUNS
+from training.techniques import rows as technique_rows
+from training.techniques import told
+from training.train import checkpoint
 
 _TEXT = (Path(__file__).parent / "model_card.md").read_text()
 
@@ -22,7 +24,9 @@ _TEXT = (Path(__file__).parent / "model_card.md").read_text()
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--count", type=int, default=90)
-    count = ap.parse_args().count
+    ap.add_argument("--per-technique", type=int, default=15)
+    a = ap.parse_args()
+    count = a.count
     tallies = score(count)
     rows = [
         f"| {kit} | {s['stitches']} | {s['precision']} | {s['recall']} | {s['f1']} | "
@@ -35,7 +39,7 @@ def main() -> None:
     ]
     facts: dict[str, object] = {}
     for kind in ("coarse", "fine"):
-        saved = torch.load(RUNS / f"{kind}.pt", map_location="cpu", weights_only=True)
+        saved = torch.load(checkpoint(kind), map_location="cpu", weights_only=True)
         facts[f"{kind}_steps"] = saved["step"]
         facts[f"{kind}_hours"] = saved["trained_s"] / 3600
         facts[f"{kind}_parameters"] = sum(p.numel() for p in UNet(kind).parameters())
@@ -47,6 +51,8 @@ def main() -> None:
         count=count,
         rows="\n".join(rows),
         bins="\n".join(bins),
+        per_technique=a.per_technique,
+        techniques="\n".join(technique_rows(told(a.per_technique))),
         **facts,
     )
     (MODELS / "README.md").write_text(text)

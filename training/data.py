@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from assessor.photo.perception.coarse import SIDE_PX
 from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX
 from assessor.render.scene import render_photo, render_strip
-from training.labels import coarse_labels, fine_labels
+from training.labels import NO_TECHNIQUE, coarse_labels, fine_labels
 
 Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
 STRIP = (STRIP_HEIGHT_PX, 320)  # height, width of a fine example
@@ -43,7 +43,8 @@ def fine_example(rng: np.random.Generator) -> Example:
         image = np.asarray(padded, np.uint8)
         outside = np.ones((h // 2, w // 2), bool)
         outside[top // 2 : (h - bottom) // 2, left // 2 : (w - right) // 2] = False
-        maps[:, outside] = 0
+        maps[:7, outside] = 0
+        maps[7, outside] = NO_TECHNIQUE
         offsets[:, outside] = np.nan
     return image, maps, offsets
 
@@ -134,7 +135,7 @@ def augment(
         if across:
             v[:, [1, 3]] *= -1
             v = v[:, [2, 3, 0, 1]]
-            m = m[:, [0, 1, 2, 3, 5, 4, 6]]
+            m = m[:, [0, 1, 2, 3, 5, 4, 6, 7]]
     n = len(x)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (n, 3, 1, 1))).astype(np.float32))
     lift = torch.from_numpy(rng.normal(0, 0.05, (n, 1, 1, 1)).astype(np.float32))

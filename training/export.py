@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from training.net import UNet
-from training.train import RUNS
+from training.train import checkpoint
 
 MODELS = Path(__file__).parent.parent / "assessor" / "models"
 
 
 def export(kind: str) -> Path:
-    saved = torch.load(RUNS / f"{kind}.pt", map_location="cpu", weights_only=True)
+    saved = torch.load(checkpoint(kind), map_location="cpu", weights_only=True)
     net = UNet(kind)
     net.load_state_dict(saved["average"])
     net.eval()

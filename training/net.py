@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from assessor.results import TECHNIQUES
+
 COARSE_CHANNELS = ("row", "log2_length")
 FINE_CHANNELS = (
     "incision", "strand", "tail", "middle", "bite_left", "bite_right", "knot",
-    "left_dx", "left_dy", "right_dx", "right_dy",
+    "left_dx", "left_dy", "right_dx", "right_dy", *TECHNIQUES,
 )  # fmt: skip
 WIDTHS = {"coarse": (16, 32, 48, 64, 96), "fine": (32, 48, 64, 96, 128)}
 

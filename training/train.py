@@ -20,10 +20,17 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.data import augment, start_pool
+from training.labels import NO_TECHNIQUE
 from training.net import UNet
 
 RUNS = Path(__file__).parent / "runs"
 START = Path(__file__).parent / "start"  # what the shipped networks were exported from
+
+
+def checkpoint(kind: str) -> Path:
+    """Where training of a network stands: its last run, else what ships."""
+    path = RUNS / f"{kind}.pt"
+    return path if path.exists() else START / path.name
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -48,16 +55,22 @@ def value_loss(out: Tensor, target: Tensor) -> Tensor:
     return d.sum((0, 2, 3)) / known.sum((0, 2, 3)).clamp(min=20)
 
 
+def class_loss(out: Tensor, target: Tensor) -> Tensor:
+    d = F.cross_entropy(out, target, ignore_index=NO_TECHNIQUE, reduction="sum")
+    return d / (target != NO_TECHNIQUE).sum().clamp(min=20)
+
+
 def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
     if kind == "fine":
         return {
             "mask": mask_loss(out[:, :3], maps[:, :3])
             .mul(torch.tensor([1.0, 0.7, 0.4], device=out.device))
             .sum(),
-            "peak": focal(out[:, 3:7], maps[:, 3:])
+            "peak": focal(out[:, 3:7], maps[:, 3:7])
             .mul(torch.tensor([1.0, 0.6, 0.6, 0.4], device=out.device))
             .sum(),
-            "offset": 4 * value_loss(out[:, 7:], values).sum(),
+            "offset": 4 * value_loss(out[:, 7:11], values).sum(),
+            "technique": 0.3 * class_loss(out[:, 11:], (maps[:, 7] * 255).round().long()),
         }
     return {"mask": mask_loss(out[:, :1], maps).sum(), "value": value_loss(out[:, 1:], values).sum()}
 
@@ -82,7 +95,7 @@ def main() -> None:
     RUNS.mkdir(exist_ok=True)
     path = RUNS / f"{a.kind}.pt"
     step, trained_s = 0, 0.0
-    start = path if path.exists() else START / path.name
+    start = checkpoint(a.kind)
     if start.exists():
         saved = torch.load(start, map_location=device, weights_only=True)
         net.load_state_dict(saved["net"])
@@ -91,7 +104,7 @@ def main() -> None:
         average, step, trained_s = saved["average"], saved["step"], saved["trained_s"]
     rng = np.random.default_rng([a.seed, step])
     pool = start_pool(a.kind, a.pool, seed=a.seed * 100003 + step, workers=a.workers)
-    while pool.made.value < 40 * a.batch:
+    while pool.made.value < 100 * a.batch:
         time.sleep(0.5)
     began, log, saved_at = time.time(), [], time.time()
     while (elapsed := time.time() - began) < 60 * a.minutes:

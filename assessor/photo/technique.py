@@ -1,7 +1,7 @@
-"""Which technique a wound shows: recognised from knots and slants, or declared and checked.
+"""Which technique a wound shows: recognised from looks, knots and slants, or declared and checked.
 
-Only simple interrupted and simple running are told apart; the others look too much alike from above
-and must be declared (guide metrics.md 3). Nothing here needs a scale.
+How it looks is the fine network's word (`WoundFinding.technique_log_p`); where the row's geometry is known,
+knots and lean weigh in on interrupted against running. Nothing here needs a scale.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from assessor.results import TECHNIQUES, Notice, StitchFinding, Technique, Wound
 MIN_STITCHES = 3  # two stitches show neither a row of knots nor a common slant
 NAME_FROM = 0.80  # posterior from which a name is given
 OBJECT_FROM = 0.90  # posterior from which a declared name is doubted
+# how much of the geometry's odds is news to the network, which sees the same knots and slants
+GEOMETRY_WEIGHT = 0.3
 MAX_CONFIDENCE = 0.98  # a photo of another technique altogether is always possible
 
 # Share of interrupted among practice pads of the two: it is what trainees start with and practise most.
@@ -45,10 +47,34 @@ def recognise(wound: WoundFinding, declared: str | None) -> tuple[Technique, tup
             "Use one of: " + ", ".join(TECHNIQUES) + ".",
         )
     stitches = [s for s in wound.stitches if not s.cut and np.isfinite(s.bites_px).all()]
-    running = running_probability(wound)
+    chances = technique_chances(wound)
     if declared is None or declared == "unknown":
-        return _recognised(running, len(stitches))
-    return Technique(declared, 1.0, declared=True), _objections(declared, running, stitches)
+        return _recognised(chances, len(stitches))
+    return Technique(declared, 1.0, declared=True), _objections(declared, chances, stitches)
+
+
+def technique_chances(wound: WoundFinding) -> dict[str, float] | None:
+    """Posterior of each technique; None where there are stitches, but fewer than 3 whole ones."""
+    looks = wound.technique_log_p
+    if not wound.stitches and looks is not None and wound.incision_px is not None:
+        return _normalised({name: math.exp(p) for name, p in zip(TECHNIQUES, looks, strict=True)})
+    running = running_probability(wound)
+    if running is None:
+        return None
+    if looks is None:
+        return {"simple_running": running, "simple_interrupted": 1 - running}
+    chances = {name: math.exp(p) for name, p in zip(TECHNIQUES, looks, strict=True)}
+    chances |= dict.fromkeys(("unknown", *HIDDEN), 0.0)  # its stitches are seen
+    odds = running / max(1 - running, 1e-9) * INTERRUPTED_PRIOR / (1 - INTERRUPTED_PRIOR)
+    tilt = odds**GEOMETRY_WEIGHT
+    chances["simple_running"] *= tilt / (1 + tilt)
+    chances["simple_interrupted"] *= 1 / (1 + tilt)
+    return _normalised(chances)
+
+
+def _normalised(chances: dict[str, float]) -> dict[str, float]:
+    total = sum(chances.values())
+    return {name: p / total for name, p in chances.items()}
 
 
 def running_probability(wound: WoundFinding) -> float | None:
@@ -109,19 +135,28 @@ def _normal(x: float, sd: float) -> float:
     return math.exp(-0.5 * (x / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
 
 
-def _recognised(running: float | None, n: int) -> tuple[Technique, tuple[Notice, ...]]:
-    if running is None:
+def _recognised(chances: dict[str, float] | None, n: int) -> tuple[Technique, tuple[Notice, ...]]:
+    if chances is None:
         text = f"{_stitches(n)} measured: too few to tell the technique. Choose it yourself."
         return Technique("unknown", 0.0), (Notice("technique_unknown", text),)
-    name = "simple_running" if running > 0.5 else "simple_interrupted"
-    sure = min(max(running, 1 - running), MAX_CONFIDENCE)
-    if sure >= NAME_FROM:
+    name = max(chances, key=lambda t: chances[t])
+    sure = min(chances[name], MAX_CONFIDENCE)
+    if sure >= NAME_FROM and name != "unknown":
         return Technique(name, sure), ()
-    text = "Knots and slants fit both interrupted and running stitches. Choose the technique yourself."
+    if name == "unknown":
+        text = (
+            "No stitch is seen across the cut. If it is closed below the skin, choose the technique yourself."
+        )
+        return Technique("unknown", sure), (Notice("technique_unknown", text),)
+    others = sorted(chances, key=lambda t: -chances[t])[:2]
+    said = " and ".join(t.replace("_", " ") for t in others)
+    text = f"The photo fits both {said}. Choose the technique yourself."
     return Technique("unknown", 1 - sure), (Notice("technique_unknown", text),)
 
 
-def _objections(declared: str, running: float | None, stitches: list[StitchFinding]) -> tuple[Notice, ...]:
+def _objections(
+    declared: str, chances: dict[str, float] | None, stitches: list[StitchFinding]
+) -> tuple[Notice, ...]:
     """Notices where the photo contradicts a declared technique, or cannot show it."""
     n = len(stitches)
     said = declared.replace("_", " ")
@@ -134,14 +169,10 @@ def _objections(declared: str, running: float | None, stitches: list[StitchFindi
         notices.append(Notice("technique_hidden", text))
         if n >= 2:
             notices.append(_disagrees(f"{_stitches(n)} cross the wound in the photo", said))
-    if running is not None:
-        seen = running if declared == "simple_interrupted" else 1 - running
-        if declared == "simple_interrupted" and seen >= OBJECT_FROM:
-            notices.append(_disagrees("The photo looks like a running suture", said))
-        if declared == "simple_running" and seen >= OBJECT_FROM:
-            notices.append(_disagrees("The photo looks like interrupted stitches, a knot at each", said))
-    if declared == "staples" and n >= MIN_STITCHES and sum(s.knot_px is not None for s in stitches) > 0.7 * n:
-        notices.append(_disagrees("Most stitches in the photo have a knot", said))
+    elif chances is not None and declared in chances:
+        seen = max(chances, key=lambda t: chances[t])
+        if seen not in (declared, "unknown", *HIDDEN) and chances[seen] >= OBJECT_FROM:
+            notices.append(_disagrees(f"The photo looks like {seen.replace('_', ' ')}", said))
     if declared in PAIRED and n % 2:
         text = (
             f"A {said} stitch passes under the wound twice, but {n} passes were found: its spacing and count "

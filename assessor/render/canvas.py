@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 Colour = tuple[float, float, float]
+Paint = tuple[float, ...]  # a number for each channel of the canvas
 _RING = np.stack([np.cos(np.arange(10) * np.pi / 5), np.sin(np.arange(10) * np.pi / 5)], 1)
 _SHIFT = 4  # fractional bits of OpenCV's sub-pixel drawing
 
@@ -18,17 +19,21 @@ _SHIFT = 4  # fractional bits of OpenCV's sub-pixel drawing
 class Canvas:
     """A float32 BGR picture, 0 to 255, painted at `supersample` times its final size.
 
+    With one channel it holds a mask or heights instead: a colour is then one number.
+
     `mm_to_px` is the 3x3 homography from the pad's plane in millimetres to final pixels
     (centre of the top-left pixel = (0, 0)).
     """
 
-    def __init__(self, width: int, height: int, mm_to_px: Points, supersample: int = 2) -> None:
+    def __init__(
+        self, width: int, height: int, mm_to_px: Points, supersample: int = 2, channels: int = 3
+    ) -> None:
         self.width, self.height, self.supersample = width, height, supersample
         self.mm_to_px = mm_to_px
         s = float(supersample)
         grow = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
         self._to_fine = grow @ mm_to_px
-        self.fine: Array = np.zeros((height * supersample, width * supersample, 3), np.float32)
+        self.fine: Array = np.zeros((height * supersample, width * supersample, channels), np.float32)
 
     def moved(self, place: Points) -> Canvas:
         """The same picture, painted on in other millimetres: `place` maps those to this canvas's."""
@@ -46,7 +51,7 @@ class Canvas:
         p = self.project(square)
         return float(np.sqrt(abs(np.linalg.det(p[1:] - p[0]))) / 0.1)
 
-    def polygon(self, points_mm: Points, colour: Colour, alpha: float = 1.0, blur_mm: float = 0.0) -> None:
+    def polygon(self, points_mm: Points, colour: Paint, alpha: float = 1.0, blur_mm: float = 0.0) -> None:
         """Fill a closed polygon, its edge softened by a Gaussian of `blur_mm`."""
         self._blend([points_mm], colour, alpha, blur_mm)
 
@@ -54,7 +59,7 @@ class Canvas:
         self,
         line_mm: Points,
         width_mm: float | Points,
-        colour: Colour,
+        colour: Paint,
         alpha: float = 1.0,
         blur_mm: float = 0.0,
     ) -> None:
@@ -62,7 +67,7 @@ class Canvas:
         self._blend(stroke_polygons(line_mm, width_mm), colour, alpha, blur_mm)
 
     def disc(
-        self, centre_mm: Points, radius_mm: float, colour: Colour, alpha: float = 1.0, blur_mm: float = 0.0
+        self, centre_mm: Points, radius_mm: float, colour: Paint, alpha: float = 1.0, blur_mm: float = 0.0
     ) -> None:
         """Fill a circle."""
         a = np.linspace(0, 2 * np.pi, 20, endpoint=False)
@@ -85,7 +90,7 @@ class Canvas:
         size = (self.width, self.height)
         return np.asarray(cv2.resize(self.fine, size, interpolation=cv2.INTER_AREA), np.float32)
 
-    def _blend(self, polygons_mm: list[Points], colour: Colour, alpha: float, blur_mm: float) -> None:
+    def _blend(self, polygons_mm: list[Points], colour: Paint, alpha: float, blur_mm: float) -> None:
         drawn = [apply_homography(self._to_fine, p) for p in polygons_mm if len(p) >= 3]
         if not drawn:
             return

@@ -104,7 +104,12 @@ def _bites(curve: Curve, row: Row, u: float, rng: np.random.Generator, slant: fl
 
 
 def _strand(a: Points, b: Points, row: Row, rng: np.random.Generator) -> Points:
+    """From a to b, its round ends included: a bite is where the last of the thread is seen."""
     chord = b - a
+    length = float(np.linalg.norm(chord))
+    if length > 2 * row.diameter_mm:
+        cap = 0.5 * row.diameter_mm / length * chord
+        a, b, chord = a + cap, b - cap, chord - 2 * cap
     n = np.array([-chord[1], chord[0]])
     controls = [a, a + 0.5 * chord + n * rng.normal(0, row.bend), b]
     line = smooth_curve(np.array(controls), 20)

@@ -108,27 +108,11 @@ def draw_incision(
     u = np.linspace(0, curve.length_mm, 60)
     line = curve.to_mm(u, 0.0)
     if ink is not None:
-        strength = rng.uniform(0.35, 1.0)
-        if rng.random() < 0.5:  # smeared beside the line
-            canvas.stroke(
-                line,
-                ink_width_mm * rng.uniform(2, 4),
-                ink,
-                strength * rng.uniform(0.05, 0.3),
-                ink_width_mm * 0.6,
-            )
-        patchy = rng.random() < 0.45
-        a = 0
-        while a < 57:
-            b = min(59, a + (int(rng.integers(3, 14)) if patchy else 59))
-            if not patchy or rng.random() < 0.72:
-                off = rng.normal(0, 0.12) * ink_width_mm
-                part = curve.to_mm(u[a : b + 1], off)
-                widths = ink_width_mm * np.clip(1 + np.cumsum(rng.normal(0, 0.08, len(part))), 0.35, 1.8)
-                canvas.stroke(
-                    part, widths, ink, strength * rng.uniform(0.6, 1.0), ink_width_mm * rng.uniform(0.05, 0.3)
-                )
-            a = b
+        _draw_ink(canvas, curve, ink, ink_width_mm, rng)
+        if rng.random() < 0.35:  # the cut's own inner edge parts the stripe
+            pale = tuple(np.clip(rng.uniform(0.7, 1.25) * np.array([165, 180, 225.0]), 0, 250))
+            width = ink_width_mm * rng.uniform(0.1, 0.6) * _wander(60, 0.12, rng)
+            canvas.stroke(line, width, pale, rng.uniform(0.3, 0.9), 0.1 * ink_width_mm)
     if gape_mm > 0:
         share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
         s = np.linspace(0, 1, 30)
@@ -149,6 +133,43 @@ def draw_incision(
                 0.35 * slit_alpha * rng.random(),
                 width,
             )
+
+
+def _draw_ink(canvas: Canvas, curve: Curve, ink: Colour, width_mm: float, rng: np.random.Generator) -> None:
+    """A marker's stripe, often beside the cut rather than on it: smeared, patchy, worn, grainy."""
+    n = 60
+    u = np.linspace(0, curve.length_mm, n)
+    strength = rng.uniform(0.35, 1.0)
+    off = (rng.normal(0, 0.25) if rng.random() < 0.5 else 0.0) * width_mm + 0.1 * width_mm * np.cumsum(
+        rng.normal(0, 0.2, n)
+    )
+    stripe = Canvas(canvas.width, canvas.height, canvas.mm_to_px, canvas.supersample, channels=1)
+    if rng.random() < 0.5:  # smeared beside the line
+        wide, faint = width_mm * rng.uniform(2, 4), rng.uniform(0.05, 0.3)
+        stripe.stroke(curve.to_mm(u, off), wide, (faint,), 1.0, width_mm * 0.6)
+    worn = float(rng.choice([0.0, 0.3, 0.6], p=[0.5, 0.3, 0.2]))
+    a = 0
+    while a < n - 3:
+        b = min(n - 1, a + (int(rng.integers(3, 14)) if worn else n - 1))
+        if rng.random() >= worn:
+            aside = off[a : b + 1] + (rng.normal(0, 0.5) if rng.random() < 0.3 * worn else 0.0) * width_mm
+            part = curve.to_mm(u[a : b + 1], aside)
+            widths = width_mm * _wander(len(part), 0.08, rng)
+            stripe.stroke(part, widths, (rng.uniform(0.6, 1.0),), 1.0, width_mm * rng.uniform(0.05, 0.3))
+        a = b
+    mask = stripe.fine[:, :, 0] * np.float32(strength)
+    if rng.random() < 0.5:  # the pad's texture shows through
+        h, w = mask.shape
+        cell = float(np.exp(rng.uniform(np.log(0.006), np.log(0.05))))
+        grain = noise_field((h, w), (cell, 3 * cell), (1.0, 0.5), rng)
+        mask = mask * np.clip(1 - rng.uniform(0.2, 1.2) * (grain > rng.uniform(-0.3, 0.8)), 0, 1)
+    canvas.blend_mask(mask.astype(np.float32), ink)
+
+
+def _wander(n: int, step: float, rng: np.random.Generator) -> Points:
+    """A width that wanders around 1 along a line, (n,)."""
+    width: Points = np.clip(1 + np.cumsum(rng.normal(0, step, n)), 0.35, 1.8)
+    return width
 
 
 def draw_dots(canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng: np.random.Generator) -> None:

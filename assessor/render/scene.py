@@ -56,7 +56,7 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     have no truth. It is taken at another resolution first, so that it is as blurred and grainy
     as a crop of a real photo.
     """
-    kit = str(rng.choice(["silicone", "rubber", "skin"], p=[0.4, 0.2, 0.4]))
+    kit = str(rng.choice(["silicone", "rubber", "skin"], p=[0.36, 0.18, 0.46]))
     wound = sample_wound(rng, kit)
     wanted = stitch_px * float(np.exp(rng.normal(0, 0.2)))
     native = float(np.exp(rng.uniform(np.log(17 if kit != "rubber" else 34), np.log(75))))

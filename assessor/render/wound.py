@@ -11,16 +11,20 @@ from assessor.render.canvas import Canvas, Colour, Points, apply_homography
 from assessor.render.closure import CLOSURES, Closure, Curve, Row, StitchTruth, make_curve
 from assessor.render.clutter import INKS
 from assessor.render.pad import draw_dimples, draw_dots, draw_incision, draw_staple
+from assessor.render.relief import shade_relief
 from assessor.render.thread import THREADS, Thread, draw_knot, draw_strand
 
-# how often the training set shows each technique; what a photo from above cannot tell is left out
+# how often the training set shows each technique
 TECHNIQUE_SHARES = {
-    "simple_interrupted": 0.62,
-    "simple_running": 0.22,
+    "simple_interrupted": 0.55,
+    "simple_running": 0.21,
     "running_locking": 0.03,
-    "vertical_mattress": 0.06,
+    "vertical_mattress": 0.05,
+    "horizontal_mattress": 0.03,
+    "figure_of_eight": 0.03,
     "subcuticular": 0.04,
     "buried": 0.03,
+    "staples": 0.03,
 }
 
 
@@ -68,8 +72,13 @@ def sample_wound(
     if kit == "rubber":
         diameter = stitch * float(rng.uniform(0.04, 0.115))
     else:
-        diameter = stitch * float(np.exp(rng.uniform(np.log(0.022), np.log(0.085))))
-    on_bite = rng.random() < {"silicone": 0.4, "rubber": 0.8, "skin": 0.6}[kit]
+        thinnest = 0.014 if kit == "skin" else 0.022
+        diameter = stitch * float(np.exp(rng.uniform(np.log(thinnest), np.log(0.085))))
+    # short stitches pulled tight: a big knot over the cut, free ends as long as the bites
+    tight = kit == "silicone" and rng.random() < 0.18
+    if tight:
+        diameter = stitch * float(rng.uniform(0.06, 0.13))
+    on_bite = not tight and rng.random() < {"silicone": 0.4, "rubber": 0.8, "skin": 0.6}[kit]
     inset = float(rng.uniform(0, 0.15) if on_bite else rng.uniform(0.1, 1.1))
     row = Row(
         bite_mm=(stitch * (0.5 + asymmetry), stitch * (0.5 - asymmetry)),
@@ -80,10 +89,10 @@ def sample_wound(
         knot_side=-1 if rng.random() < 0.5 else 1,
         knot_inset=inset,
         knot_size=float(rng.uniform(1.8, 5.5)),
-        tail_mm=stitch * float(rng.uniform(0.2, 1.1)),
+        tail_mm=stitch * float(rng.uniform(0.5, 1.3) if tight else rng.uniform(0.2, 1.1)),
         tail_spread=float(rng.uniform(0.1, 1.6)),
         tail_angle=float(rng.normal(rng.choice([0, 0, 0, np.pi / 2, -np.pi / 2, np.pi]), 0.7)),
-        tail_count=int(rng.choice([0, 1, 2, 2, 2, 3])),
+        tail_count=2 if tight else int(rng.choice([0, 1, 2, 2, 2, 3])),
         diameter_mm=diameter,
     )
     stitched = _which_stitched(n, kit, rng)
@@ -99,11 +108,16 @@ def sample_wound(
     if rng.random() < {"silicone": 0.08, "rubber": 0.05, "skin": 0.8}[kit]:
         dots = _dots(curve, at_u, row, closure, stitched, bare, rng)
     crosses: list[Points] = []
-    if bare and rng.random() < 0.5:
+    if bare and rng.random() < 0.65:
         for u in at_u:
             half = stitch * rng.uniform(0.15, 0.4)
             d = rng.normal(0, 0.1) * half
             crosses.append(np.concatenate([curve.to_mm(u - d, -half), curve.to_mm(u + d, half)]))
+    if len(dots) and rng.random() < 0.06:  # ink drawn or run from a dot to the cut, on one side
+        side = rng.choice([-1.0, 1.0])
+        for u in at_u:
+            ends = side * sum(row.bite_mm) * np.array([rng.uniform(0.4, 0.55), rng.uniform(-0.1, 0.1)])
+            crosses.append(curve.to_mm(u + rng.normal(0, 0.02, 2) * stitch, ends))
     holes = np.zeros((0, 2))
     if rng.random() < 0.15:
         k = int(rng.integers(2, 14))
@@ -216,8 +230,11 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
     for p in wound.holes_mm:
         canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
     for cross in wound.crosses_mm:
-        canvas.stroke(cross, stitch * 0.04, wound.dot_ink, rng.uniform(0.5, 1.0), 0.012 * stitch)
+        width = stitch * rng.uniform(0.02, 0.08)
+        canvas.stroke(cross, width, wound.dot_ink, rng.uniform(0.4, 1.0), width * rng.uniform(0.2, 0.6))
     draw_dimples(canvas, closure, wound.kit, stitch, rng)
+    if rng.random() < 0.8:
+        shade_relief(canvas, wound.curve, closure, wound.kit, stitch, light, rng)
     if rng.random() < 0.15:
         alpha = rng.uniform(0.05, 0.2)
         for line in closure.buried:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
 from assessor.photo.perception.curve import Curve, Pyramid, Strip
-from assessor.photo.perception.fine import STITCH_PX, StripStitch
+from assessor.photo.perception.fine import STITCH_PX
 from assessor.photo.perception.looks import View, read_place
+from assessor.photo.perception.row import RowStitch
 from assessor.results import Point, StitchFinding, WoundFinding
 
 MAX_WOUNDS = 6
 # beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch or a tail
 _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
+_OWN_HANDS = 2.0  # stitches of a row look alike: together they tell its technique as this many would
 _APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
 
 
@@ -29,8 +33,8 @@ def find_wounds(
     known = calibration or shipped()
     halves = photo if isinstance(photo, Pyramid) else Pyramid(photo)
     width, height = halves.size
-    views = (read_place(halves, place) for place in find_places(halves)[:MAX_WOUNDS])
-    read = [w for view in views if (w := _finding(view, known, width, height)) is not None]
+    views = (read_place(halves, place, known) for place in find_places(halves)[:MAX_WOUNDS])
+    read = [w for view in views if (w := as_finding(view, known, width, height)) is not None]
     read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []
     for wound in read:
@@ -44,7 +48,8 @@ def _evidence(wound: WoundFinding) -> float:
     return sum(s.confidence for s in wound.stitches)
 
 
-def _finding(view: View, known: Calibration, width: int, height: int) -> WoundFinding | None:
+def as_finding(view: View, known: Calibration, width: int, height: int) -> WoundFinding | None:
+    """A view's wound in photo pixels; None where it shows neither line nor stitch."""
     strip, reading, chosen = view.strip, view.reading, view.stitches
     stitches = tuple(_stitch(strip, s, known, width, height) for s in chosen)
     incision: tuple[Point, ...] | None = None
@@ -53,10 +58,25 @@ def _finding(view: View, known: Calibration, width: int, height: int) -> WoundFi
         incision = tuple(_point(p) for p in strip.to_photo(reading.incision[keep]))
     if incision is None and not stitches:
         return None
-    return WoundFinding(incision, reading.incision_probability, known.incision_sd_px / strip.zoom, stitches)
+    return WoundFinding(
+        incision,
+        reading.incision_probability,
+        known.incision_sd_px / strip.zoom,
+        stitches,
+        _technique(chosen, reading.technique),
+    )
 
 
-def _stitch(strip: Strip, s: StripStitch, known: Calibration, width: int, height: int) -> StitchFinding:
+def _technique(chosen: list[RowStitch], along: NDArray[np.float64]) -> tuple[float, ...]:
+    """What the stitches say, or the line where there is none (log-probabilities)."""
+    said = np.array([s.seen.technique for s in chosen])
+    log_p = said.mean(0) * min(len(said), _OWN_HANDS) if len(said) else along
+    log_p = log_p - np.logaddexp.reduce(log_p)
+    return tuple(round(float(p), 3) for p in log_p)
+
+
+def _stitch(strip: Strip, chosen: RowStitch, known: Calibration, width: int, height: int) -> StitchFinding:
+    s = chosen.seen
     bites = strip.to_photo(s.bites)
     reach = 1.5 / strip.zoom
     cut = bool((bites < reach).any() or (bites > np.array([width, height]) - 1 - reach).any())
@@ -72,7 +92,7 @@ def _stitch(strip: Strip, s: StripStitch, known: Calibration, width: int, height
         bites_px=(_point(bites[0]), _point(bites[1])),
         bite_sd_px=(sd[0], sd[1]),
         inferred=inferred,
-        confidence=round(known.confidence(s.probability), 4),
+        confidence=round(chosen.confidence, 4),
         knot_px=None if s.knot is None else _point(strip.to_photo(s.knot)),
         cut=cut,
     )
@@ -83,9 +103,7 @@ def _without_taken(wound: WoundFinding, others: list[WoundFinding]) -> WoundFind
     stitches = tuple(s for s in wound.stitches if not any(_belongs_to(s, o) for o in others))
     if len(stitches) == len(wound.stitches):
         return wound
-    return WoundFinding(
-        wound.incision_px if stitches else None, wound.incision_confidence, wound.incision_sd_px, stitches
-    )
+    return replace(wound, incision_px=wound.incision_px if stitches else None, stitches=stitches)
 
 
 def _belongs_to(s: StitchFinding, other: WoundFinding) -> bool:

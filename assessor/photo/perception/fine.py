@@ -13,7 +13,7 @@ from assessor.photo.perception.networks import Array, half_to_full, run, sigmoid
 STITCH_PX = 48.0  # length of a stitch in the strip
 STRIP_HEIGHT_PX = 128
 OFFSET_UNIT = 12.0  # as trained: offsets in half-resolution cells / 12
-_PEAK = 0.25  # a middle's probability from which it is a candidate
+_PEAK = 0.1  # a middle's probability from which it is a candidate
 _INCISION = 0.4
 
 Points = NDArray[np.float64]
@@ -26,17 +26,23 @@ class StripStitch:
     bites: Points
     probability: float
     spread_px: tuple[float, float]  # how far the cues for each bite lie apart
+    bite_heat: tuple[float, float]  # how much either looks like a bite, 0 to 1
     knot: Points | None
     knot_probability: float
+    technique: Points  # log-probability of each of TECHNIQUES
 
 
 @dataclass(frozen=True, slots=True)
 class StripReading:
-    """What the strip shows: candidates left to right, the incision's course as (n, 2) or empty."""
+    """What the strip shows: candidates left to right, the incision's course as (n, 2) or empty.
+
+    `technique` is the log-probability of each of TECHNIQUES along the incision, empty without one.
+    """
 
     stitches: list[StripStitch]
     incision: Points
     incision_probability: float
+    technique: Points
 
 
 def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReading:
@@ -45,14 +51,16 @@ def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReadi
     inside = covered[::2, ::2]
     incision, middle = sigmoid(maps[0]) * inside, sigmoid(maps[3]) * inside
     bites, knots = sigmoid(maps[4:6]), sigmoid(maps[6]) * inside
+    kinds = _log_softmax(maps[11:])
     stitches = []
     for y, x in _peaks(middle, _PEAK, 1):
         offsets = _around(maps[7:11], middle, y, x) * OFFSET_UNIT
-        ends, spread = [], []
+        ends, spread, heat = [], [], []
         for k in (0, 1):
             guess = np.array([x + offsets[2 * k], y + offsets[2 * k + 1]])
-            seen = _settle(bites[k], guess)
+            seen, hot = _settle(bites[k], guess)
             ends.append(seen)
+            heat.append(hot)
             spread.append(float(np.linalg.norm(seen - guess)) * 2)
         knot, sure = _knot_of(knots, np.array(ends))
         stitches.append(
@@ -60,13 +68,24 @@ def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReadi
                 half_to_full(np.array(ends)),
                 float(middle[y, x]),
                 (spread[0], spread[1]),
+                (heat[0], heat[1]),
                 None if knot is None else half_to_full(knot),
                 sure,
+                kinds[:, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].mean((1, 2)),
             )
         )
     stitches.sort(key=lambda s: s.bites[:, 0].mean())
     course, sure = _incision(incision)
-    return StripReading(stitches, course, sure)
+    at = np.clip(np.round((course - 0.5) / 2).astype(int), 0, [incision.shape[1] - 1, incision.shape[0] - 1])
+    along = kinds[:, at[:, 1], at[:, 0]].mean(1) if len(at) else np.zeros(0)
+    return StripReading(stitches, course, sure, along)
+
+
+def _log_softmax(x: Array) -> Points:
+    """Over the first axis."""
+    high = x - x.max(0)
+    result: Points = (high - np.log(np.exp(high).sum(0))).astype(float)
+    return result
 
 
 def _peaks(heat: Array, least: float, radius: int) -> list[tuple[int, int]]:
@@ -91,26 +110,26 @@ def _around(values: Array, weight: Array, y: int, x: int) -> Points:
     return result
 
 
-def _settle(heat: Array, guess: Points, reach: int = 4) -> Points:
-    """Move a guessed bite to the centre of the bite heat around it, as far as there is any."""
+def _settle(heat: Array, guess: Points, reach: int = 4) -> tuple[Points, float]:
+    """Move a guessed bite to the centre of the bite heat around it, as far as there is any; and its heat."""
     h, w = heat.shape
     x, y = guess
     x0, x1 = max(0, round(x) - reach), min(w, round(x) + reach + 1)
     y0, y1 = max(0, round(y) - reach), min(h, round(y) + reach + 1)
     if x0 >= x1 or y0 >= y1:
-        return guess
+        return guess, 0.0
     gy, gx = np.mgrid[y0:y1, x0:x1]
     near = np.exp(-((gx - x) ** 2 + (gy - y) ** 2) / (2 * 1.8**2))
     weight = heat[y0:y1, x0:x1].astype(float) * near
     iy, ix = np.unravel_index(int(weight.argmax()), weight.shape)
+    hot = float(heat[y0 + iy, x0 + ix])
     if weight[iy, ix] < 0.05:
-        return guess
+        return guess, hot
     close = (np.abs(gx - gx[iy, ix]) <= 2) & (np.abs(gy - gy[iy, ix]) <= 2)
     weight = heat[y0:y1, x0:x1] ** 2 * close + 1e-9
     seen = np.array([(weight * gx).sum(), (weight * gy).sum()]) / weight.sum()
-    trust = min(1.0, 1.5 * float(heat[y0 + iy, x0 + ix]))
-    result: Points = guess + trust * (seen - guess)
-    return result
+    settled: Points = guess + min(1.0, 1.5 * hot) * (seen - guess)
+    return settled, hot
 
 
 def _knot_of(heat: Array, ends: Points) -> tuple[Points | None, float]:

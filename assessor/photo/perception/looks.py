@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assessor.photo.perception.calibration import Calibration
 from assessor.photo.perception.coarse import Place
 from assessor.photo.perception.curve import Curve, Pyramid, Strip, cut_strip, fit_curve
-from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, StripReading, StripStitch, read_strip
-from assessor.photo.perception.row import choose
+from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, StripReading, read_strip
+from assessor.photo.perception.row import RowStitch, choose
 
 _MAX_STRIP_PX = 2560
 _LOOKS = 3  # at most: each one better centred and scaled than the one before
@@ -24,17 +25,17 @@ _OTHER_SIZES = (0.6, 1.6)
 class View:
     """One look: the strip, all that was read on it, the stitches chosen, and how much it shows.
 
-    `worth` is the sum of their probabilities, less where they are not of the size the network knows.
+    `worth` is the sum of their confidences, less where they are not of the size the network knows.
     """
 
     strip: Strip
     reading: StripReading
-    stitches: list[StripStitch]
+    stitches: list[RowStitch]
     stitch_px: float
     worth: float
 
 
-def read_place(photo: Pyramid, place: Place) -> View:
+def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
     """The best view of a place."""
     courses = [place.curve]
     if place.curve.length < 3 * place.stitch_px:  # the long side of a short row may be its stitches
@@ -42,35 +43,35 @@ def read_place(photo: Pyramid, place: Place) -> View:
     straight = place.curve.straightened()
     if straight.distance(place.curve.points).max() > _BENT * place.stitch_px:
         courses.append(straight)
-    best = max((_look(photo, course, place.stitch_px) for course in courses), key=lambda v: v.worth)
+    best = max((_look(photo, course, place.stitch_px, known) for course in courses), key=lambda v: v.worth)
     if best.worth < _LITTLE:  # the first look may have been wrong about the size
-        other = (_look(photo, place.curve, place.stitch_px * share) for share in _OTHER_SIZES)
+        other = (_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES)
         best = max(best, *other, key=lambda v: v.worth)
     for _ in range(_LOOKS - 1):
         better = _better_aim(best)
         if better is None:
             break
-        view = _look(photo, *better)
+        view = _look(photo, *better, known)
         if view.worth < best.worth:
             break
         best = view
     return best
 
 
-def _look(photo: Pyramid, curve: Curve, stitch_px: float) -> View:
+def _look(photo: Pyramid, curve: Curve, stitch_px: float, known: Calibration) -> View:
     zoom = STITCH_PX / stitch_px
     strip = cut_strip(photo, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
     reading = read_strip(strip.bgr, strip.covered)
-    stitches = choose(reading.stitches, reading.incision)
+    stitches = choose(reading.stitches, reading.incision, known)
     worth = 0.0
     if stitches:
         octaves = np.log2(_median_length(stitches) / STITCH_PX)
-        worth = sum(s.probability for s in stitches) * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
+        worth = sum(s.confidence for s in stitches) * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
     return View(strip, reading, stitches, stitch_px, worth)
 
 
-def _median_length(stitches: list[StripStitch]) -> float:
-    return float(np.median([np.linalg.norm(s.bites[1] - s.bites[0]) for s in stitches]))
+def _median_length(stitches: list[RowStitch]) -> float:
+    return float(np.median([np.linalg.norm(s.seen.bites[1] - s.seen.bites[0]) for s in stitches]))
 
 
 def _better_aim(view: View) -> tuple[Curve, float] | None:
@@ -78,7 +79,7 @@ def _better_aim(view: View) -> tuple[Curve, float] | None:
     if not view.stitches:
         return None
     ratio = _median_length(view.stitches) / STITCH_PX
-    middles = np.array([s.bites.mean(0) for s in view.stitches])
+    middles = np.array([s.seen.bites.mean(0) for s in view.stitches])
     course = view.reading.incision if len(view.reading.incision) else middles
     off = float(np.abs(course[:, 1] - (STRIP_HEIGHT_PX - 1) / 2).max())
     if abs(np.log2(ratio)) < _GOOD_SIZE and off < _GOOD_CENTRE * STITCH_PX:

@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.photo.perception.fine import StripStitch
+from assessor.photo.perception.calibration import Calibration
+from assessor.photo.perception.fine import STITCH_PX, StripStitch
 
 Points = NDArray[np.float64]
+_ASTRIDE = 0.6  # of its length that a stitch's middle may lie off the incision
 _SAME_STITCH = 0.38  # share of the row's median gap
-_LEAST = 0.35  # probability from which a candidate that fits its row is a stitch
+_LEAST = 0.15  # confidence from which a candidate is a stitch: on rendered pads F1 is flat from 0.1 to 0.4
 
 
-def choose(candidates: list[StripStitch], incision: Points) -> list[StripStitch]:
+@dataclass(frozen=True, slots=True)
+class RowStitch:
+    """A candidate as its row sees it: `cues` (see `_cues`) and what they are known to mean."""
+
+    seen: StripStitch
+    cues: Points
+    confidence: float
+
+
+def choose(candidates: list[StripStitch], incision: Points, known: Calibration) -> list[RowStitch]:
     """The stitches of one row, left to right; `incision` is its course (n, 2) in strip pixels or empty."""
-    kept = _without_doubles([c for c in candidates if _straddles(c, incision)])
-    sure = [c for c in kept if c.probability > 0.5]
-    if len(sure) >= 3:
-        length = float(np.median([_length(c) for c in sure]))
-        kept = [c for c in kept if 0.45 * length < _length(c) < 2.0 * length]
-    return _without_second_strands([c for c in kept if c.probability >= _LEAST])
+    straddling = [c for c in candidates if _aside(c, incision) < _ASTRIDE * _length(c)]
+    sure = [_length(c) for c in straddling if c.probability > 0.5]
+    usual = float(np.median(sure)) if len(sure) >= 3 else None
+    judged = []
+    for c in straddling:
+        cues = _cues(c, incision, usual)
+        judged.append(RowStitch(c, cues, known.confidence(cues)))
+    kept = _without_doubles(judged)
+    return _without_second_strands([s for s in kept if s.confidence >= _LEAST])
+
+
+def _cues(c: StripStitch, incision: Points, usual: float | None) -> Points:
+    """How sure the network is of middle, bites and knot; how far its length and place are from what is usual.
+
+    `usual` is the median length of the row's surer stitches, None where there are too few.
+    """
+    p = min(max(c.probability, 1e-3), 1 - 1e-3)
+    length = _length(c)
+    aside = _aside(c, incision) / length
+    unlike = 0.0 if usual is None else abs(float(np.log2(length / usual)))
+    return np.array(
+        [
+            np.log(p / (1 - p)),
+            np.log(min(c.bite_heat) + 0.02),
+            np.log(max(c.spread_px) + 0.5),
+            c.knot_probability,
+            min(abs(float(np.log2(length / STITCH_PX))), 1.5),
+            min(aside, 1.0),
+            min(unlike, 1.5),
+            float(usual is None),
+        ]
+    )
+
+
+def _aside(c: StripStitch, incision: Points) -> float:
+    """How far its middle lies from the incision's course, px; 0 where there is none."""
+    if len(incision) < 2:
+        return 0.0
+    middle = c.bites.mean(0)
+    return abs(float(middle[1] - np.interp(middle[0], incision[:, 0], incision[:, 1])))
 
 
 def _length(c: StripStitch) -> float:
-    return float(np.linalg.norm(c.bites[1] - c.bites[0]))
+    return max(float(np.linalg.norm(c.bites[1] - c.bites[0])), 1.0)
 
 
-def _straddles(c: StripStitch, incision: Points) -> bool:
-    """Whether its middle lies within 0.6 of its length of the incision's course."""
-    if len(incision) < 2:
-        return True
-    middle = c.bites.mean(0)
-    course = np.interp(middle[0], incision[:, 0], incision[:, 1])
-    return bool(abs(middle[1] - course) < 0.6 * _length(c))
-
-
-def _without_doubles(candidates: list[StripStitch]) -> list[StripStitch]:
-    """Of candidates that share both bites, or that cross each other, the more probable one."""
-    kept: list[StripStitch] = []
-    for c in sorted(candidates, key=lambda c: -c.probability):
-        if all(not _conflict(c, k) for k in kept):
+def _without_doubles(candidates: list[RowStitch]) -> list[RowStitch]:
+    """Of candidates that share both bites, or that cross each other, the surer one."""
+    kept: list[RowStitch] = []
+    for c in sorted(candidates, key=lambda c: -c.confidence):
+        if all(not _conflict(c.seen, k.seen) for k in kept):
             kept.append(c)
-    return sorted(kept, key=lambda c: float(c.bites[:, 0].mean()))
+    return sorted(kept, key=lambda c: float(c.seen.bites[:, 0].mean()))
 
 
-def _without_second_strands(stitches: list[StripStitch]) -> list[StripStitch]:
+def _without_second_strands(stitches: list[RowStitch]) -> list[RowStitch]:
     """Two strands far nearer to each other than the row's gap are one stitch: a loop, or a tail beside it."""
     while len(stitches) >= 4:
-        at = np.array([float(s.bites[:, 0].mean()) for s in stitches])
+        at = np.array([float(s.seen.bites[:, 0].mean()) for s in stitches])
         gaps = np.diff(at)
         k = int(gaps.argmin())
         if gaps[k] > _SAME_STITCH * float(np.median(gaps)):
             break
-        stitches.pop(k if stitches[k].probability < stitches[k + 1].probability else k + 1)
+        stitches.pop(k if stitches[k].confidence < stitches[k + 1].confidence else k + 1)
     return stitches
 
 
