@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -195,7 +196,7 @@ async def _unforeseen(request: Request, exc: Exception) -> Response:
 
 async def _database(request: Request, exc: Exception) -> Response:
     """What a database says when it cannot: full, away, or that somebody else was faster."""
-    if isinstance(exc, IntegrityError):
+    if isinstance(exc, (IntegrityError, StaleDataError)):
         return ServiceError(
             "conflict", "Somebody else changed this at the same moment", "Load it again and try once more."
         ).response()

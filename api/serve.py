@@ -46,7 +46,6 @@ def serve(
     if cluster is not None:
         check_address(cluster)
         settings = settings.model_copy(update={"cluster": cluster})
-    configure_logs()
     host = host or ("0.0.0.0" if https and not single_user else "127.0.0.1")
     if single_user and not _is_loopback(host):
         raise OptionError(
@@ -56,6 +55,7 @@ def serve(
         )
     listener = _listen(host, port)
     certificate = _certificate(settings) if https else None
+    configure_logs()  # of the whole process, so only once nothing keeps it from serving
     where = address(host, listener.getsockname()[1], https=https)
     link = None if single_user else first_admin_link(settings, where)
     app = create_app(settings, single_user=single_user)

@@ -107,9 +107,11 @@ def test_single_user_does_not_listen_to_others() -> None:
 def test_a_taken_port_is_one_clear_error(client: httpx.Client) -> None:
     from api.serve import serve
 
+    handlers = list(logging.getLogger().handlers)
     with pytest.raises(OptionError) as caught:
         serve(port=client.base_url.port or 0)
     assert caught.value.code == "port_taken"
+    assert logging.getLogger().handlers == handlers  # the logs of who called are not taken over
 
 
 @pytest.mark.parametrize(

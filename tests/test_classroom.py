@@ -30,6 +30,12 @@ def test_a_photo_that_is_handed_in_is_kept_with_its_grade(room: School) -> None:
     assert listed["total"] == len(listed["items"]) == 1
 
 
+def test_a_rubric_that_the_course_does_not_have_is_said_to_be_missing(room: School) -> None:
+    changed = {"title": "Row of eight", "rubric_id": 57874}
+    answer = room.ask("teacher", "PUT", f"/assignments/{room.ids['assignment']}", json=changed)
+    assert (answer.status_code, answer.json()["code"]) == (422, "rubric_elsewhere")
+
+
 def test_who_marks_blind_is_told_by_no_answer_whose_it_is(room: School) -> None:
     made = {"title": "Blind", "blind": True}
     course = f"/courses/{room.ids['knots']}"

@@ -86,7 +86,7 @@ def _hash_slot() -> Iterator[None]:
 HashSlot = Depends(_hash_slot, scope="function", max_concurrency=HASHES_AT_ONCE)
 
 
-@router.post("/login", responses=documented(429), dependencies=[HashSlot])
+@router.post("/login", responses=documented(409, 429), dependencies=[HashSlot])
 def login(request: Request, response: Response, visitor: Anyone, form: Login) -> Me:
     """Sign this browser in with e-mail and password; sets a cookie."""
     email = form.email.lower()
@@ -142,7 +142,7 @@ def list_keys(caller: SignedIn, session: Reading) -> list[Key]:
     return [_key(row) for row in people.keys(session, caller)]
 
 
-@router.post("/keys", status_code=201)
+@router.post("/keys", status_code=201, responses=documented(409))
 def make_key(caller: SignedIn, session: Writing, form: NewKey) -> KeyOnce:
     """A new key that acts as the caller; the key itself is shown this once."""
     row, key = people.add_key(session, caller, form.name, timedelta(days=form.days) if form.days else None)

@@ -134,7 +134,7 @@ def _batch_body(required: bool) -> dict[str, Any]:
     "/batches",
     status_code=202,
     response_model=Received,
-    responses=documented(415, 422),
+    responses=documented(409, 415, 422),
     openapi_extra=_batch_body(True),
 )
 async def add_batch(request: Request, caller: Teacher) -> Received:
@@ -163,7 +163,7 @@ async def add_files(request: Request, caller: Teacher, batch_id: Id) -> Received
         await form.close()
 
 
-@router.post("/assignments/{assignment_id}/regrade", status_code=202, responses=documented(422))
+@router.post("/assignments/{assignment_id}/regrade", status_code=202, responses=documented(409, 422))
 def regrade(request: Request, caller: SignedIn, assignment_id: Id, form: Regrade) -> Progress:
     """All photos of an assignment in a new batch. What was graded by this very software and rubric is not
     graded again: that result counts from now on."""

@@ -78,7 +78,7 @@ class _Task:
 
 
 @router.post(
-    "/submissions/{submission_id}/corrections", status_code=201, responses=documented(415, 422, 500, 504)
+    "/submissions/{submission_id}/corrections", status_code=201, responses=documented(409, 415, 422, 500, 504)
 )
 async def correct(request: Request, caller: SignedIn, submission_id: Id, form: Correction) -> HandedIn:
     """Grade a submission again with what a person corrects; what was there before stays.

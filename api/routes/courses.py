@@ -128,7 +128,7 @@ def list_courses(caller: SignedIn, session: Reading, page: Part, archived: bool 
     return Listed(items=[_course(c) for c in found.items], total=found.total)
 
 
-@router.post("/courses", status_code=201)
+@router.post("/courses", status_code=201, responses=documented(409))
 def add_course(caller: Teacher, session: Writing, form: NewCourse) -> CourseOut:
     """A new course, taught by who makes it."""
     return _course(courses.add_course(session, caller, form.name))
@@ -139,7 +139,7 @@ def get_course(caller: SignedIn, session: Reading, course_id: Id) -> CourseOut:
     return _course(courses.course(session, caller, course_id))
 
 
-@router.patch("/courses/{course_id}")
+@router.patch("/courses/{course_id}", responses=documented(409))
 def change_course(caller: SignedIn, session: Writing, course_id: Id, form: CourseChange) -> CourseOut:
     found = courses.taught_course(session, caller, course_id)
     courses.change(session, found, form.model_dump(exclude_none=True))
@@ -168,7 +168,7 @@ def invite_member(
     return MemberOut(person=person_out(subject), role=form.role)
 
 
-@router.put("/courses/{course_id}/members/{person_id}", responses=documented(422))
+@router.put("/courses/{course_id}/members/{person_id}", responses=documented(409, 422))
 def set_member(
     caller: SignedIn, session: Writing, course_id: Id, person_id: Id, form: MemberRole
 ) -> MemberOut:
@@ -193,7 +193,7 @@ def list_assignments(caller: SignedIn, session: Reading, course_id: Id, page: Pa
     return Listed(items=[_assignment(a) for a in found.items], total=found.total)
 
 
-@router.post("/courses/{course_id}/assignments", status_code=201, responses=documented(422))
+@router.post("/courses/{course_id}/assignments", status_code=201, responses=documented(409, 422))
 def add_assignment(caller: SignedIn, session: Writing, course_id: Id, form: NewAssignment) -> AssignmentOut:
     courses.taught_course(session, caller, course_id)
     return _assignment(courses.add_assignment(session, course_id, _checked(form)))
@@ -204,14 +204,13 @@ def get_assignment(caller: SignedIn, session: Reading, assignment_id: Id) -> Ass
     return _assignment(courses.assignment(session, caller, assignment_id))
 
 
-@router.put("/assignments/{assignment_id}", responses=documented(422))
+@router.put("/assignments/{assignment_id}", responses=documented(409, 422))
 def change_assignment(
     caller: SignedIn, session: Writing, assignment_id: Id, form: NewAssignment
 ) -> AssignmentOut:
     """Replace what an assignment asks. What is graded already stays as it is until it is graded anew."""
     found = courses.taught_assignment(session, caller, assignment_id)
-    courses.change(session, found, _checked(form))
-    courses.check_rubric(session, found)
+    courses.change_assignment(session, found, _checked(form))
     return _assignment(found)
 
 

@@ -93,7 +93,7 @@ def change_person(caller: Admin, session: Writing, person_id: Id, form: PersonCh
     return person_out(person)
 
 
-@router.post("/people/{person_id}/link", status_code=201, responses=documented(404))
+@router.post("/people/{person_id}/link", status_code=201, responses=documented(404, 409))
 def renew_link(request: Request, caller: Admin, session: Writing, person_id: Id) -> Invitation:
     """A new link to set a password, for an invitation that expired or a password that was forgotten."""
     return invitation(request, session, people.person(session, caller, person_id))

@@ -148,7 +148,7 @@ def submission_out(row: Row, caller: Caller) -> SubmissionOut:
     "/submissions",
     status_code=201,
     response_model=HandedIn,
-    responses=documented(415, 422, 500, 504),
+    responses=documented(409, 415, 422, 500, 504),
     openapi_extra=openapi_body(
         {
             "assignment": {"type": "integer", "minimum": 1, "description": "left away: sewn at home"},
@@ -318,7 +318,7 @@ def list_marks(caller: SignedIn, session: Reading, submission_id: Id) -> list[Ma
     return [_mark(mark) for mark in marks if mark.overrides or not own]
 
 
-@router.post("/submissions/{submission_id}/marks", status_code=201)
+@router.post("/submissions/{submission_id}/marks", status_code=201, responses=documented(409))
 def add_mark(caller: SignedIn, session: Writing, submission_id: Id, form: NewMark) -> MarkOut:
     """An override with its reason, or a second marker's opinion; what was there before stays."""
     submissions.judged_submission(session, caller, submission_id)

@@ -160,19 +160,25 @@ def taught_assignment(session: Session, caller: Caller, assignment_id: int) -> A
 
 
 def add_assignment(session: Session, course_id: int, values: dict[str, Any]) -> Assignment:
+    _check_rubric(session, course_id, values.get("rubric_id"))
     new = Assignment(course_id=course_id, **values)
-    check_rubric(session, new)
     session.add(new)
     session.flush()
     return new
 
 
-def check_rubric(session: Session, subject: Assignment) -> None:
-    """ServiceError rubric_elsewhere where the rubric is another course's."""
-    if subject.rubric_id is None:
+def change_assignment(session: Session, subject: Assignment, values: dict[str, Any]) -> None:
+    """ServiceError rubric_elsewhere."""
+    _check_rubric(session, subject.course_id, values.get("rubric_id"))
+    change(session, subject, values)
+
+
+def _check_rubric(session: Session, course_id: int, rubric_id: int | None) -> None:
+    """ServiceError rubric_elsewhere where the rubric is another course's, or nobody's."""
+    if rubric_id is None:
         return
-    home = session.scalar(select(Rubric.course_id).where(Rubric.id == subject.rubric_id))
-    if home != subject.course_id:
+    home = session.scalar(select(Rubric.course_id).where(Rubric.id == rubric_id))
+    if home != course_id:
         raise ServiceError(
             "rubric_elsewhere", "The course has no such rubric", "Import it into this course first."
         )

@@ -102,12 +102,15 @@ def submissions(
     session: Session, caller: Caller, wanted: Filter, part: Slice, order: Order = "newest"
 ) -> Page[Row]:
     query = select(Submission.id).where(sees_submission(caller))
-    if order in ("lowest", "highest", "outliers") or wanted.state or wanted.technique or wanted.hint:
+    by_result = wanted.state or wanted.technique or wanted.hint
+    if by_result:
         query = query.outerjoin(Result, _counting())
     query = _filtered(query, wanted)
     if wanted.person_id not in (None, caller.person_id):  # to ask whose it is would be to know it
         query = query.where(~exists().where(Assignment.id == Submission.assignment_id, Assignment.blind))
     total = count(session, query)
+    if not by_result and order in ("lowest", "highest", "outliers"):  # how many there are needs no result
+        query = query.outerjoin(Result, _counting())
     ids = session.scalars(_ordered(query, order).limit(part.limit).offset(part.offset)).all()
     return Page(rows(session, ids), total)
 
