@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import numpy as np
 import pytest
 from api_server import port_of, running
 from test_live_page import camera_arguments, start, turn_on
@@ -25,15 +29,23 @@ from assessor.render.clips import (
     render_clip,
 )
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 PEAK_PX, HZ = 2.0, 7.0
 SIZE = (480, 360)
 FPS = 30.0
-# The camera plays the clip in a loop; what is measured here is over before it begins anew.
-CLIP_S = 12.0
-LISTEN_MS = 7000
+# The camera plays the clip in a loop: whole cycles of the tremor, so that it goes on where it begins anew.
+CLIP_S = 6.0
+# The page looks back four seconds; the rest is for finding the tip, and for a machine that stutters.
+LISTEN_S = 25.0
 PATIENCE_MS = 60_000
+# Chromium stamps its test camera's pictures when it gets round to them: below this rate, or with more than
+# this jitter (rms), what the page is shown is not the clip that the truth is of.
+LEAST_FPS = 27.0
+JITTER_S = 0.004
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +71,7 @@ def client() -> Iterator[httpx.Client]:
 def test_the_socket_gives_the_clips_tremor(client: httpx.Client, clip: tuple[Path, TremorTruth]) -> None:
     """At whatever pace this machine has: the frames carry their own times."""
     path, truth = clip
-    jpegs = [b"\xff\xd8" + part for part in path.read_bytes().split(b"\xff\xd8")[1:]][: int(6 * FPS)]
+    jpegs = [b"\xff\xd8" + part for part in path.read_bytes().split(b"\xff\xd8")[1:]]
     with connect(f"ws://127.0.0.1:{port_of(client)}/api/v1/live") as socket:
         socket.send(json.dumps({"type": "start", "task": "hold"}))
         assert json.loads(socket.recv(120))["type"] == "ready"
@@ -87,25 +99,50 @@ def test_the_page_shows_the_clips_tremor(client: httpx.Client, clip: tuple[Path,
         page.goto(str(client.base_url).rstrip("/") + "/live")
         turn_on(page)
         start(page)
-        page.wait_for_timeout(LISTEN_MS)
-        rms_px, hz = shown(page.locator("#tremor").inner_text()), shown(page.locator("#peak").inner_text())
-        said = page.locator("#score-line").inner_text()
+        rms_px, hz, said = listen(page)
         page.get_by_role("button", name="Stop and sum up").click()
         page.wait_for_selector("#result:not([hidden])")
         with page.expect_download() as download:
             page.get_by_role("link", name="Save numbers").click()
         saved = json.loads(download.value.path().read_text("utf-8"))
         browser.close()
-    fps = saved["video"]["real_fps"]
-    if fps is None or fps < 27:  # refused, and rightly: such a machine gives no live tremor
-        assert rms_px is None, said
-        pytest.skip(f"too busy a machine for live video: {fps} frames a second")
+    excuse = held_up(saved)
+    if None in (rms_px, hz):
+        assert said, "the page said neither a tremor nor why there is none"
+        assert excuse, f"no tremor in {LISTEN_S:.0f} s, and the machine is not to blame: {said}"
+    if excuse:
+        pytest.skip(f"too busy a machine for live video: {excuse}")
     assert rms_px == pytest.approx(truth.rms_px, rel=0.15), said
     assert hz == pytest.approx(truth.hz, abs=0.3), said
     assert said.startswith("Tremor ")
     tremor = saved["tips"][0]["tremor"]
     assert tremor["rms_px"] == pytest.approx(truth.rms_px, rel=0.15)
     assert tremor["peak_hz"] == pytest.approx(truth.hz, abs=0.3)
+
+
+def listen(page: Page) -> tuple[float | None, float | None, str]:
+    """Tremor (px rms), peak (Hz) and the sentence, once the page tells all three; else after LISTEN_S."""
+    until_s = time.monotonic() + LISTEN_S
+    while True:
+        rms_px, hz = shown(page.locator("#tremor").inner_text()), shown(page.locator("#peak").inner_text())
+        said = page.locator("#score-line").inner_text()
+        told = rms_px is not None and hz is not None and said.startswith("Tremor ")
+        if told or time.monotonic() > until_s:
+            return rms_px, hz, said
+        page.wait_for_timeout(200)
+
+
+def held_up(saved: dict[str, Any]) -> str:
+    """How a crowded machine kept the camera from playing its clip in time; empty where it did not."""
+    if os.getloadavg()[0] <= (os.cpu_count() or 1):
+        return ""
+    fps = saved["video"]["real_fps"]
+    if fps is None or fps < LEAST_FPS:
+        return f"{fps} frames a second"
+    t_s = np.array([row[0] for tip in saved["tips"][:1] for row in tip["track"]])
+    steps = np.diff(t_s) * FPS
+    jitter_s = float(np.std(steps - np.round(steps))) / FPS / 2**0.5 if len(steps) else 0.0
+    return f"{1e3 * jitter_s:.0f} ms of jitter" if jitter_s > JITTER_S else ""
 
 
 def shown(text: str) -> float | None:
