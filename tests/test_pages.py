@@ -31,6 +31,8 @@ PAGES = {
     "/courses/{knots}/rubrics/new": TEACHER,
     "/courses/{knots}/rubrics/new?version_of={rubric}": TEACHER,
     "/assignments/{assignment}": MEMBER,
+    "/assignments/{assignment}?state=&technique=&hint=": MEMBER,  # as an unset filter sends it
+    "/progress?technique=": SIGNED_IN,
     "/assignments/{assignment}/edit": TEACHER,
     "/assignments/{assignment}/batches": TEACHER,
     "/assignments/{assignment}/class": TEACHER,

@@ -17,7 +17,17 @@ from api.store import courses, people
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from browser import DESKTOP, PASSWORD, PATIENCE_MS, PHONE, chromium, faults, needs_chromium, sign_in, watched
+from browser import (  # noqa: E402
+    DESKTOP,
+    PASSWORD,
+    PATIENCE_MS,
+    PHONE,
+    chromium,
+    faults,
+    needs_chromium,
+    sign_in,
+    watched,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from api.pages.render import AtDesk, Desk, PageRoute
+from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
 from api.store import courses, jobs, overview, submissions
 from api.store.models import Assignment, Batch, JobState, Person
@@ -61,9 +61,9 @@ class Strip:
 def assignment(
     desk: AtDesk,
     assignment_id: Id,
-    state: Annotated[State | None, Query()] = None,
-    technique: Annotated[Word | None, Query()] = None,
-    hint: Annotated[Word | None, Query()] = None,
+    state: Annotated[State | None, OrNone, Query()] = None,
+    technique: Annotated[Word | None, OrNone, Query()] = None,
+    hint: Annotated[Word | None, OrNone, Query()] = None,
     order: Order = "outliers",
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> HTMLResponse:

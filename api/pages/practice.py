@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from api.ladder import READY_ROWS, READY_SHARE, ladder
 from api.pages import trends
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
-from api.pages.render import AtDesk, Desk, PageRoute
+from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
 from api.store import overview, practice, submissions
 from api.store.models import Assignment, Person, Submission
@@ -63,7 +63,7 @@ def _owner(desk: Desk, found: Submission, task: Assignment | None) -> str:
 @router.get("/progress")
 def progress(
     desk: AtDesk,
-    technique: Annotated[Word | None, Query()] = None,
+    technique: Annotated[Word | None, OrNone, Query()] = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> HTMLResponse:
     """History and trends of the caller."""

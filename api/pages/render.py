@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from pydantic import BeforeValidator
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError
@@ -81,6 +82,8 @@ def _desk(request: Request, caller: Anyone, session: Reading) -> Desk:
     return Desk(request, session, caller, name, request.app.state.local is not None)
 
 
+# A form's field that was left empty is not a wish for nothing.
+OrNone = BeforeValidator(lambda text: text or None)
 AtDesk = Annotated[Desk, Depends(_desk)]
 
 
