@@ -37,7 +37,9 @@ NEW = 0.35  # mean share of the time that a shaft's edges were there: below this
 LEAST = 0.22  # of the diagonal: support of a shaft below which it may be a finger
 LONG = 0.35  # of the diagonal: support of a shaft that needs no further proof where it is new
 WATCH_FIRST_S = 0.25
+BETTER = 1.5  # times the support
 WEAKER = 0.5  # a tip gives way to a shaft seen twice as well
+INSIDE = 0.25  # of a length: so far behind its tip is its body
 ARMS = 0.2  # of the length: as far apart are the arms of forceps
 MISSES = 8  # looks in a row without a shaft, after which a tip is given up
 MISSES_WEAK = 2  # the same where it stays with the background or few of its points agree
@@ -194,12 +196,14 @@ class Tracker:
         # What most shafts seem to do at once is not theirs: a knock, compression, shadows of what moves.
         ranges = [f.range_px() for f, _ in self._candidates if f is not follower]
         common = float(np.percentile(ranges, 25)) if len(ranges) >= 3 else 0.0
-        floor_px = FLOOR_TIMES * max(self._floor_range_px(), common)
+        floor_px = FLOOR_TIMES * max(self._floor_range_px(), common, follower.noise_range_px())
         if moved > max(OWN_MOTION * diagonal * (1 if camera_known else BLIND_TIMES), floor_px):
             return True
         # Held still it trembles; where something else moves, its shadow makes still things tremble, too.
         others = [s.follower for s in self._slots if s.follower is not None]
-        if not camera_known or age_s < WATCHED_S or any(f.range_px() > OWN_MOTION * diagonal for f in others):
+        if follower.support_px < LONG * diagonal or not camera_known or age_s < WATCHED_S:
+            return False
+        if any(f.range_px() > OWN_MOTION * diagonal for f in others):
             return False
         return moved > max(SMALL_MOTION * diagonal, floor_px)
 
@@ -217,7 +221,13 @@ class Tracker:
         if any(s.follower is not None and _same(s.follower, follower) for s in self._slots):
             return
         free = [s for s in self._slots if s.follower is None]
-        if free and len(self._slots) == MOST_TIPS:
+        whole = [s for s in self._slots if s.follower is not None and _one_thing(s.follower, follower)]
+        if whole:  # the same thing with root and tip exchanged, or a part of it: the better seen counts
+            slot = whole[0]
+            assert slot.follower is not None
+            if follower.support_px < BETTER * slot.follower.support_px:
+                return
+        elif free and len(self._slots) == MOST_TIPS:
             slot = min(free, key=lambda s: _apart(s, follower))
         elif free and _apart(free[0], follower) < math.radians(40):
             slot = free[0]
@@ -230,6 +240,11 @@ class Tracker:
                 return
             slot = weak
         slot.follower, slot.segment = follower, self._next_segment()
+        follower.proven = True
+        if self._finder is not None:  # its edges were taken for background while it was held still
+            assert self._before is not None
+            diagonal = math.hypot(*self._before.shape)
+            self._finder.release(follower.body(diagonal, 1.6, whole=True))
 
     def _next_segment(self) -> int:
         self._segments += 1
@@ -290,11 +305,12 @@ class Tracker:
                 near = [s.turned(follower.axis_rad) for s in near]
             passing = any(lies_on(_tip(follower), follower.axis_rad, s) for s in near)
             near = [s for s in near if _on(s, follower)]
-            if not near and passing:  # in line with another instrument: seen, but not where it ends
+            if not near and (passing or follower.unchanged(grey)):
+                # In line with another instrument, or edges that LSD misses now and then: the same as before.
                 follower.missed = 0
             elif near:
                 nearest = near[int(np.argmin([math.dist(s.tip_px, follower.tip) for s in near]))]
-                if follower.confirm(nearest, math.hypot(*grey.shape)):
+                if follower.confirm(nearest, grey):
                     slot.segment = self._next_segment()
             else:
                 follower.missed += 1
@@ -316,6 +332,7 @@ class Tracker:
                 best, least = turned, max(turn, way)
         if best is not None:
             slot.follower, slot.segment = Follower.on(best), self._next_segment()
+            slot.follower.proven = True
             slot.follower.velocity = (slot.follower.tip - slot.tip) / max(1, slot.pictures)
 
 
@@ -354,6 +371,20 @@ def _overlap(shaft: Shaft, follower: Follower) -> bool:
 
 def _same(a: Follower, b: Follower) -> bool:
     return bool(math.dist(a.tip, b.tip) < 15) and _turn(a.axis_rad, b.axis_rad) < SAME_TURN_RAD
+
+
+def _one_thing(a: Follower, b: Follower) -> bool:
+    """Whether they lie on each other along one axis, whatever their directions."""
+    if a.axis_rad is None or b.axis_rad is None:
+        return False
+    if abs(math.remainder(a.axis_rad - b.axis_rad, math.pi)) > SAME_TURN_RAD:
+        return False
+    return any(
+        abs(beside) < 0.7 * max(one.width_px, other.width_px) + 6
+        and -one.length_px < along < -INSIDE * one.length_px
+        for one, other in ((a, b), (b, a))
+        for along, beside in [one.seen_from(other.tip)]
+    )
 
 
 def _apart(slot: _Slot, follower: Follower) -> float:

@@ -55,8 +55,7 @@ class Finder:
         young = settled < SETTLED if self._watched_s > 0 else settled > 0
         taken = np.zeros(self._settled.shape, np.uint8)
         for polygon in held:
-            place = (polygon - [self._x0, self._y0]) * (self._shrink / 2)
-            cv2.fillPoly(taken, [np.rint(place).astype(np.int32)], 1)
+            cv2.fillPoly(taken, [self._on_map(polygon)], 1)
         young &= _share(taken.astype(np.float32), edges) < 0.5
         self._remember(edges, t_s, taken)
         moving, every = (
@@ -82,6 +81,13 @@ class Finder:
         return [
             self._in_full(s) for s in find_shafts(edges[young], size, self._diagonal, origin=frame, most=6)
         ]
+
+    def release(self, polygon: NDArray[np.int32]) -> None:
+        """What lies in `polygon` (n, 2) turned out to be an instrument: nothing there is background."""
+        cv2.fillPoly(self._settled, [self._on_map(polygon)], 0)
+
+    def _on_map(self, polygon: NDArray[np.int32]) -> NDArray[np.int32]:
+        return np.rint((polygon - [self._x0, self._y0]) * (self._shrink / 2)).astype(np.int32)
 
     @property
     def watched_s(self) -> float:

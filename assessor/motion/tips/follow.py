@@ -12,6 +12,7 @@ from assessor.motion.flow import Float, Grey, agreeing, apply, fit_rigid, flow
 from assessor.results import Point
 
 from .body import Body
+from .look import Look, look, same
 from .shafts import Shaft
 
 MOST_POINTS = 60
@@ -51,8 +52,11 @@ class Follower:
         self.checked = 0
         self.missed = 0  # re-detections in a row that found no shaft here
         self.seen = 0  # pictures followed
+        self.proven = False  # moved as only what a hand holds does
+        self._look: Look | None = None  # where a shaft was last seen here
         self._body: Body | None = None
-        self.trail: list[tuple[float, float, float]] = []  # of `fine`, the last second
+        # Time, `fine` and `noise` of the last second.
+        self.trail: list[tuple[float, float, float, float, float]] = []
         self._points: Float = np.empty((0, 2))
         self._strikes: NDArray[np.int64] = np.empty(0, np.int64)
         self._half: NDArray[np.bool_] = np.empty(0, bool)
@@ -81,6 +85,13 @@ class Follower:
             self.tip - across * thin,
         ]
         return np.rint(corners).astype(np.int32)
+
+    def seen_from(self, place: Float) -> tuple[float, float]:
+        """(along, beside) px: where `place` (2,) lies from the tip, along the axis and across it."""
+        axis_rad = self.axis_rad or 0.0
+        c, s = math.cos(axis_rad), math.sin(axis_rad)
+        dx, dy = place - self.tip
+        return float(dx * c + dy * s), float(dy * c - dx * s)
 
     def step(self, before: Grey, now: Grey, camera: Float | None, t_s: float, *, held: bool) -> bool:
         """Follow to the next picture; False when lost. `camera` (2, 3) is the background's motion.
@@ -119,7 +130,8 @@ class Follower:
         self.tip = tip
         self.confidence = float(share * min(1.0, 2 * good.mean()))
         self.seen += 1
-        self.trail.append((t_s, float(self.fine[0]), float(self.fine[1])))
+        fine, noise = self.fine.tolist(), self.noise.tolist()
+        self.trail.append((t_s, fine[0], fine[1], noise[0], noise[1]))
         while self.trail[-1][0] - self.trail[0][0] > 1.0:
             del self.trail[0]
         strikes = np.where(inside, 0, self._strikes + 1)
@@ -130,7 +142,7 @@ class Follower:
             (tip > -0.02 * diagonal).all() and tip[0] < w + 0.02 * diagonal and tip[1] < h + 0.02 * diagonal
         )
 
-    def confirm(self, shaft: Shaft, diagonal: float) -> bool:
+    def confirm(self, shaft: Shaft, grey: Grey) -> bool:
         """A shaft was found here again: drift goes back towards it, so slowly that it adds no tremor.
 
         True where the tip was so far off that it was set anew: what was before and after do not compare.
@@ -142,6 +154,8 @@ class Follower:
         self.width_px += 0.3 * (shaft.width_px - self.width_px)
         self.length_px = max(self.length_px, shaft.length_px)
         self.missed = 0
+        self._look = look(grey, self.tip, self.axis_rad, self.width_px)
+        diagonal = math.hypot(*grey.shape)
         off = self.offset
         far = float(np.linalg.norm(off)) / diagonal
         if far > FAR_OFF and len(self.offsets) >= (2 if self.confidence < DOUBT else 4):
@@ -153,6 +167,12 @@ class Follower:
             self.offsets = [o - step for o in self.offsets]
         return False
 
+    def unchanged(self, grey: Grey) -> bool:
+        """Whether the tip still lies on what was seen there when a shaft was last found."""
+        if self._look is None or self.axis_rad is None or not self.proven:
+            return False
+        return same(self._look, look(grey, self.tip, self.axis_rad, self.width_px))
+
     @property
     def offset(self) -> Float:
         """(2,) px: where re-detections put the tip from here, the middle one of the last few."""
@@ -161,7 +181,7 @@ class Follower:
     @property
     def still(self) -> bool:
         """Whether it did not move against the background lately, as a point on the background does."""
-        places = np.array(self.trail[-STILL_PICTURES:])[:, 1:] if self.trail else np.zeros((1, 2))
+        places = np.array(self.trail[-STILL_PICTURES:])[:, 1:3] if self.trail else np.zeros((1, 2))
         return len(places) == STILL_PICTURES and float(np.ptp(places, axis=0).max()) < STILL_PX
 
     @property
@@ -172,8 +192,14 @@ class Follower:
         """How far it moved against the background in the last second."""
         if len(self.trail) < 2:
             return 0.0
-        places = np.array(self.trail)[:, 1:]
+        places = np.array(self.trail)[:, 1:3]
         return float(np.linalg.norm(np.ptp(places, axis=0)))
+
+    def noise_range_px(self) -> float:
+        """How far it would seem to have moved by its own noise alone."""
+        noise = np.array(self.trail)[:, 3:] if self.trail else np.full((1, 2), np.nan)
+        known = noise[np.isfinite(noise).all(axis=1)]
+        return float(np.linalg.norm(np.ptp(known, axis=0))) if len(known) else 0.0
 
     def _by_body(self, before: Grey, now: Grey, matrix: Float) -> tuple[Float, Float, Float] | None:
         """The tip in the picture before and in this one, and the step of its noise; None where that fails.

@@ -21,6 +21,7 @@ WIDEST_SHAFT = 0.055  # a wide-open forceps, from arm to arm
 LARGEST_GAP = 0.035  # a glint or a finger interrupts the edges of one instrument
 HAND = 0.09  # how far around a shaft's end a hand is looked for
 AT_BORDER = 0.03
+NEARER = 0.4  # of the other end's way to the border: a hand reaches in from there
 PART_LEAN_RAD = math.radians(15)
 LEAN_DEG = 9.0  # of an edge against the axis: arms of forceps converge
 
@@ -208,9 +209,12 @@ def _shaft(
         if max(gaps) < AT_BORDER * diagonal:  # across the whole picture: no end in view
             return None
     else:
-        root, tip = (
-            (a, b) if _clutter(pile, members, a, diagonal) > _clutter(pile, members, b, diagonal) else (b, a)
-        )
+        ways = [_way_out(a, -along, origin, size), _way_out(b, along, origin, size)]
+        if min(ways) < NEARER * max(ways):
+            from_a = ways[0] < ways[1]
+        else:
+            from_a = _clutter(pile, members, a, diagonal) > _clutter(pile, members, b, diagonal)
+        root, tip = (a, b) if from_a else (b, a)
     return Shaft(
         (float(tip[0]), float(tip[1])),
         (float(root[0]), float(root[1])),
@@ -227,6 +231,16 @@ def _end(
     """The bundle's end at `at` along the axis: in the middle of the edges that reach it."""
     near = np.abs(place - at) < 0.015 * diagonal
     return np.asarray(middle + along * at + across * lateral[near].mean(), float)
+
+
+def _way_out(end: Float, outward: Float, origin: Point, size: tuple[int, int]) -> float:
+    """How far it is from an end, on along the axis, to the border."""
+    ways = [
+        (low + (extent - 1 if step > 0 else 0) - at) / step
+        for at, step, low, extent in zip(end, outward, origin, size, strict=True)
+        if abs(step) > 1e-9
+    ]
+    return float(min(ways))
 
 
 def _clutter(pile: _Pile, members: NDArray[np.intp], end: Float, diagonal: float) -> float:
