@@ -72,6 +72,7 @@ def questions(task: int) -> Iterator[tuple[str, str, str]]:
     """Name, who asks, path."""
     yield "class list, newest first", "teacher", f"/submissions?assignment={task}"
     yield "class list, lowest first", "teacher", f"/submissions?assignment={task}&order=lowest"
+    yield "class list, outliers first", "teacher", f"/submissions?assignment={task}&order=outliers"
     yield "class filter: refused", "teacher", f"/submissions?assignment={task}&state=refused"
     yield "class filter: a fault", "teacher", f"/submissions?assignment={task}&hint=bites_short"
     yield "class summary", "teacher", f"/assignments/{task}/summary"
@@ -81,6 +82,7 @@ def questions(task: int) -> Iterator[tuple[str, str, str]]:
     yield "everything, newest first", "admin", "/submissions"
     yield "everything, page 1,000", "admin", "/submissions?offset=50000"
     yield "everything, lowest first", "admin", "/submissions?order=lowest"
+    yield "everything, outliers first", "admin", "/submissions?order=outliers"
     yield "everything, filter: a fault", "admin", "/submissions?hint=bites_short"
     yield "people", "admin", "/people?text=pupil%2012"
 
