@@ -140,6 +140,60 @@ def test_the_fine_track_follows_tremor_and_not_the_camera() -> None:
     assert np.std(np.diff(floor)) < 0.1
 
 
+def test_nothing_is_found_where_nothing_is_held() -> None:
+    motions = followed(film(3))
+    assert all(m.tips == () for m in motions)
+    shaken = followed(film(2, shake=lambda t: (4 * math.sin(9 * t), 3 * math.sin(7 * t), 0)))
+    assert all(m.tips == () for m in shaken)
+
+
+def test_a_tool_that_leaves_is_lost_and_found_again_as_the_same_tip() -> None:
+    def tool(t: float) -> tuple[float, float, float]:
+        away = 420 * max(0.0, min(1.0, 4 * (t - 2), 4 * (3.6 - t)))  # out of the picture from 2.25 to 3.35 s
+        x, y, axis = left_hand(t)
+        return x - away * math.cos(math.radians(axis)), y - away * math.sin(math.radians(axis)), axis
+
+    motions = followed(film(5, tool))
+    held = {round(m.t_s, 2): m.tips for m in motions}
+    assert len(held[1.9]) == 1
+    gone = [m for m in motions if 2.5 < m.t_s < 3.3]
+    assert all(m.tips == () for m in gone)
+    back = [m for m in motions if m.t_s > 4.2]
+    assert np.mean([len(m.tips) == 1 for m in back]) > 0.9
+    assert {s.tip for m in motions for s in m.tips} == {held[1.9][0].tip}
+    assert back[-1].tips[0].segment != held[1.9][0].segment  # what was before and after does not compare
+
+
+def test_a_tip_held_still_is_found_by_its_small_motion() -> None:
+    def tool(t: float) -> tuple[float, float, float]:
+        return 190 + 0.8 * math.sin(2.5 * t), 150 + 0.7 * math.sin(6 * t), 30
+
+    motions = followed(film(4, tool))
+    late = motions[75:]
+    assert np.mean([len(m.tips) == 1 for m in late]) > 0.9
+    assert np.median(errors(late, tool, late[-1].tips[0].tip)) < 8
+
+
+def test_a_click_on_the_still_background_reports_no_tip_for_long() -> None:
+    motions = followed(film(3, left_hand), Tracker([(395, 55)]))  # a rectangle's edge, not an instrument
+    assert not any(math.dist((s.x_px, s.y_px), (395, 55)) < 20 for m in motions[60:] for s in m.tips)
+
+
+def test_a_crop_of_the_picture_gives_places_in_the_whole() -> None:
+    tracker = Tracker()
+    motions = []
+    for frame in film(3, left_hand):
+        if frame.t_s < 1.5:
+            motions.append(tracker.step(frame))
+        else:
+            x, y = 40, 30
+            cut = Frame(frame.bgr[y : y + 260, x : x + 330], frame.t_s, frame.index)
+            motions.append(tracker.step(cut, (x, y), (W, H)))
+    late = [m for m in motions if m.t_s > 2]
+    assert np.mean([len(m.tips) == 1 for m in late]) > 0.9
+    assert np.percentile(errors(late, left_hand, late[-1].tips[0].tip), 90) < 8
+
+
 def test_a_plain_wall_has_no_known_camera_motion() -> None:
     plain = np.full((H, W, 3), 128, np.uint8)
     motions = followed(Frame(plain, k / FPS, k) for k in range(5))
