@@ -33,6 +33,9 @@ def test_hits_count_each_stitch_once_either_way_round() -> None:
     assert hits(PAD, np.concatenate([PAD[:1], PAD[:1] + 1])) == 1
     assert hits(PAD, PAD + 12) == 0
     assert hits(PAD, np.zeros((0, 2, 2))) == 0
+    longer = PAD + np.array([[0, -9], [0, 9]])
+    assert (hits(PAD, longer), hits(PAD, longer, rough=True)) == (0, len(PAD))
+    assert hits(PAD, longer + 12, rough=True) == 0
 
 
 def test_a_refused_photo_counts_with_its_reason_and_its_stitches_as_missed() -> None:

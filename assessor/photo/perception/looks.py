@@ -18,6 +18,7 @@ _GOOD_SIZE = 0.2  # octaves that stitches may be off their normal size
 _GOOD_CENTRE = 0.22  # of a stitch that the incision may be off the middle
 _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be tried as well
 _LITTLE = 1.0  # worth of a view that shows a stitch at most
+_DOUBT = 0.8  # mean confidence below which half the size is tried: a ruler beside the row doubles it
 _OTHER_SIZES = (0.6, 1.6)
 
 
@@ -45,8 +46,12 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         courses.append(straight)
     best = max((_look(photo, course, place.stitch_px, known) for course in courses), key=lambda v: v.worth)
     if best.worth < _LITTLE:  # the first look may have been wrong about the size
-        other = (_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES)
-        best = max(best, *other, key=lambda v: v.worth)
+        other = [_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES]
+        best = max([best, *other], key=lambda v: v.worth)
+    elif best.worth < _DOUBT * len(best.stitches):
+        half = _look(photo, place.curve, place.stitch_px / 2, known)
+        if len(half.stitches) == len(best.stitches) and half.worth > best.worth:
+            best = half
     for _ in range(_LOOKS - 1):
         better = _better_aim(best)
         if better is None:
