@@ -1,7 +1,8 @@
 """Which technique a wound shows: recognised from looks, knots and slants, or declared and checked.
 
-How it looks is the fine network's word (`WoundFinding.technique_log_p`); where the row's geometry is known,
-knots and lean weigh in on interrupted against running. Nothing here needs a scale.
+How it looks is the fine network's word (`WoundFinding.technique_log_p`); interrupted is told from running by
+knots and lean. Of the others the network tells horizontal mattress; it still takes most for interrupted
+(model card), so declare them. Nothing here needs a scale.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from assessor.results import TECHNIQUES, Notice, StitchFinding, Technique, Wound
 MIN_STITCHES = 3  # two stitches show neither a row of knots nor a common slant
 NAME_FROM = 0.80  # posterior from which a name is given
 OBJECT_FROM = 0.90  # posterior from which a declared name is doubted
-# how much of the geometry's odds is news to the network, which sees the same knots and slants
-GEOMETRY_WEIGHT = 0.3
 MAX_CONFIDENCE = 0.98  # a photo of another technique altogether is always possible
 
 # Share of interrupted among practice pads of the two: it is what trainees start with and practise most.
@@ -65,10 +64,8 @@ def technique_chances(wound: WoundFinding) -> dict[str, float] | None:
         return {"simple_running": running, "simple_interrupted": 1 - running}
     chances = {name: math.exp(p) for name, p in zip(TECHNIQUES, looks, strict=True)}
     chances |= dict.fromkeys(("unknown", *HIDDEN), 0.0)  # its stitches are seen
-    odds = running / max(1 - running, 1e-9) * INTERRUPTED_PRIOR / (1 - INTERRUPTED_PRIOR)
-    tilt = odds**GEOMETRY_WEIGHT
-    chances["simple_running"] *= tilt / (1 + tilt)
-    chances["simple_interrupted"] *= 1 / (1 + tilt)
+    simple = chances["simple_running"] + chances["simple_interrupted"]
+    chances |= {"simple_running": simple * running, "simple_interrupted": simple * (1 - running)}
     return _normalised(chances)
 
 
