@@ -41,14 +41,20 @@ export class Rate {
     while (this.#times[0] < captureMs - RATE_OVER_MS) this.#times.shift();
   }
 
-  /** `{ok, text}`, null while it is too early to say. */
-  hint() {
+  /** Pictures a second; null while it is too early to say. */
+  get fps() {
     const span = this.#times.at(-1) - this.#times[0];
-    if (!(span > RATE_OVER_MS / 2)) return null;
-    const fps = ((this.#times.length - 1) * 1000) / span;
-    const text = `${Math.round(fps)} pictures a second`;
-    return fps >= LEAST_FPS ? { ok: true, text } : { ok: false, text: `${text}: too few, bring a lamp` };
+    return span > RATE_OVER_MS / 2 ? ((this.#times.length - 1) * 1000) / span : null;
   }
+}
+
+/** `{ok, text}` about the camera's `Rate` and, in a session, that of the pictures which got to the service. */
+export function rateHint(camera, sent) {
+  if (camera.fps === null) return null;
+  const text = `${Math.round(camera.fps)} pictures a second`;
+  if (camera.fps < LEAST_FPS) return { ok: false, text: `${text}: too few, bring a lamp` };
+  if (sent === null || sent.fps === null || sent.fps >= LEAST_FPS) return { ok: true, text };
+  return { ok: false, text: `Only ${Math.round(sent.fps)} of ${text} get through: the service or the network is slow` };
 }
 
 /** Asks for the phone's tilt (where a browser wants to be asked, only on a tap) and tells `onHint` of it. */

@@ -6,7 +6,7 @@ import { cameraId, cameras, closeCamera, openCamera, watchFrames } from "./camer
 import { sendClip } from "./clip.js";
 import { Crop } from "./crop.js";
 import { curves } from "./curves.js";
-import { light, Rate, watchLevel } from "./hints.js";
+import { light, Rate, rateHint, watchLevel } from "./hints.js";
 import { motionResult } from "./motion-result.js";
 import { amount, motionStatus, peakText, percent, rmsOf, tremorSentence, tremorText, unitText } from "./motion-words.js";
 import { Refusal } from "./send.js";
@@ -19,8 +19,8 @@ const LOOK_MS = 500;
 
 const video = byId("video");
 const picture = stage(video, byId("overlay"), tapped);
-/** `stream` while a session runs; `taps` are tips pointed at before it; `newest` is the last score. */
-const state = { stream: null, crop: null, rate: new Rate(), taps: [], newest: null, awake: null };
+/** `stream` while a session runs; `rate` is the camera's, `sent` that of what the stream took; `taps` are tips pointed at before it; `newest` is the last score. */
+const state = { stream: null, crop: null, rate: new Rate(), sent: null, taps: [], newest: null, awake: null };
 let charts = null;
 
 byId("camera-on").addEventListener("click", () => {
@@ -80,7 +80,8 @@ async function listCameras() {
 
 function onFrame(captureMs) {
   state.rate.seen(captureMs);
-  if (state.stream) state.stream.offer(video, captureMs, state.crop.part(video.videoWidth, video.videoHeight));
+  const taken = state.stream?.offer(video, captureMs, state.crop.part(video.videoWidth, video.videoHeight));
+  if (taken) state.sent.seen(captureMs);
 }
 
 function tapped(x, y) {
@@ -101,8 +102,10 @@ function start() {
   charts?.clear();
   state.newest = null;
   state.crop = new Crop();
+  state.sent = new Rate();
   const task = byId("task").value;
   byId("zone").hidden = task !== "hold";
+  byId("steady-note").textContent = scale > 0 ? "of 100" : "of 100, needs a scale";
   for (const unit of document.querySelectorAll(".unit")) unit.textContent = unitText(scale > 0 ? "um" : "px");
   show("starting");
   state.stream = new Stream(
@@ -190,7 +193,7 @@ function present(node) {
 function look() {
   if (!video.srcObject || video.readyState < 2) return;
   say("hint-light", light(video));
-  say("hint-rate", state.rate.hint());
+  say("hint-rate", rateHint(state.rate, state.stream && state.sent));
 }
 
 /** The score as a sentence, told once a second. */

@@ -42,7 +42,7 @@ function lead(tip, count) {
 const name = (tip) => (tip.hand === "unknown" ? `Tip ${tip.id + 1}` : `${tip.hand[0].toUpperCase()}${tip.hand.slice(1)} hand`);
 
 function about({ video, scale }) {
-  const fps = video.real_fps === null ? "" : ` at ${Math.round(video.real_fps)} pictures a second`;
+  const fps = video.real_fps === null ? "" : ` at ${video.real_fps.toFixed(video.real_fps < 10 ? 1 : 0)} pictures a second`;
   const size = scale ? "" : " No scale was given: lengths are in pixels of the picture.";
   return `${Math.round(video.duration_s)} seconds${fps}.${size}`;
 }

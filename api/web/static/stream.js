@@ -28,9 +28,9 @@ export class Stream {
     this.#socket.addEventListener("close", () => this.#closed());
   }
 
-  /** The part `{x, y, width, height}` of the video's present picture, taken at `captureMs`; dropped without credit. */
+  /** The part `{x, y, width, height}` of the video's present picture, taken at `captureMs`; dropped without credit (false). */
   offer(video, captureMs, part) {
-    if (this.#inFlight.size >= this.#credit) return;
+    if (this.#inFlight.size >= this.#credit) return false;
     const seq = this.#seq++;
     this.#inFlight.set(seq, performance.now());
     const full = [video.videoWidth, video.videoHeight];
@@ -51,6 +51,7 @@ export class Stream {
       message.set(new Uint8Array(jpeg), HEADER_BYTES);
       if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
     });
+    return true;
   }
 
   tip(x, y) {
