@@ -19,7 +19,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1200, "height": 900}
-PATIENCE_MS = 30_000  # of a machine that does other things too
+PATIENCE_MS = 60_000  # of a machine that does other things too
 PASSWORD = "four words and more"
 
 

@@ -191,7 +191,7 @@ def test_a_grade_is_overridden_with_a_reason_and_both_are_kept(page: Page, room:
     assert faults(page) == []
     page.get_by_label("Points").fill("6")
     page.get_by_label("Reason").fill("A second look.")
-    page.get_by_label("This is").select_option("false")
+    page.get_by_label("This is", exact=True).select_option("false")
     page.get_by_role("button", name="Keep this mark").click()
     page.get_by_text("second marker,").wait_for()
     marks = room.ask("teacher", "GET", f"/submissions/{room.ids['handed_in']}/marks").json()
@@ -219,6 +219,9 @@ def test_a_grade_book_is_looked_at_before_it_is_written(page: Page, room: School
         b"    Points Possible,,,,,10\nPupil,1,,pupil@school.test,A,\n"
     )
     page.set_input_files("#book", {"name": "canvas.csv", "mimeType": "text/csv", "buffer": book})  # type: ignore[arg-type]
+    page.get_by_role("button", name="See what would be written").click()
+    page.get_by_role("alert").get_by_text("which column is meant").wait_for()
+    page.get_by_label("Column of the grades").fill("Row (11)")
     page.get_by_role("button", name="See what would be written").click()
     page.get_by_text("1 grade into the column").wait_for()
     with page.expect_download() as download:

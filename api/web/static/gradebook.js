@@ -21,6 +21,7 @@ form.addEventListener("submit", async (event) => {
 async function post(accept) {
   const body = new FormData();
   body.append("file", byId("book").files[0]);
+  if (byId("column").value.trim()) body.append("column", byId("column").value.trim());
   body.append("feedback", String(byId("feedback").checked));
   let answer;
   try {
