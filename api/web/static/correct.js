@@ -93,10 +93,14 @@ export function corrector(assessment, source, onDone) {
       else say();
       return;
     }
-    const nearest = every()
+    const found = nearest(point);
+    if (found && found.far <= reach) choose(found.at);
+  }
+
+  function nearest(point) {
+    return every()
       .map((at) => ({ at, far: distance(get(at), point) }))
       .sort((a, b) => a.far - b.far)[0];
-    if (nearest && nearest.far <= reach) choose(nearest.at);
   }
 
   function choose(at) {
@@ -176,8 +180,7 @@ export function corrector(assessment, source, onDone) {
     const hadFocus = layer.contains(document.activeElement);
     layer.replaceChildren(
       ...wounds.flatMap((stitches) => stitches.map(({ bites: [[x1, y1], [x2, y2]] }) => svg("line", { x1, y1, x2, y2, class: "thread", "stroke-width": 2 * unit }))),
-      // Bites over knots: a knot often lies on one.
-      ...[...every()].sort((a, b) => (b.kind === "knot") - (a.kind === "knot")).map((at) => handle(at, unit)),
+      ...every().map((at) => handle(at, unit)),
     );
     if (hadFocus) layer.querySelector(".handle.chosen")?.focus({ preventScroll: true });
     done.disabled = JSON.stringify(wounds) === before;
@@ -201,7 +204,7 @@ export function corrector(assessment, source, onDone) {
     });
     node.addEventListener("pointerdown", (event) => {
       event.preventDefault();
-      drag(at, event);
+      drag(nearest(photoPoint(layer, event)).at, event); // handles overlap: a knot often lies on a bite
     });
     return node;
   }
