@@ -175,6 +175,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who opens the printed address at once waits, instead of being refused
     except OSError as exc:
         listener.close()
         raise OptionError(

@@ -139,7 +139,7 @@ def test_the_scale_tool_says_what_is_missing(page: Page) -> None:
 
 def test_a_stitch_is_chosen_by_tap_or_keyboard(page: Page) -> None:
     upload(page)
-    button = page.get_by_role("button", name="Stitch 2")
+    button = page.get_by_role("button", name="Stitch 2 of 2 on the photo")
     button.press("Enter")
     assert button.get_attribute("aria-pressed") == "true"
     assert "Stitch 2: left 50 px, right 40 px" in words(page.locator(".detail"))
