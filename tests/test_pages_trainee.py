@@ -150,13 +150,13 @@ def test_a_knot_is_dragged_and_stitches_come_and_go(page: Page, room: School) ->
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     result_of(page, room, number)
     page.get_by_role("button", name="Correct a point").click()
-    knot = page.get_by_role("button", name="Stitch 1, knot")
-    knot.scroll_into_view_if_needed()
-    box = knot.bounding_box()
-    photo = page.locator(".corrector .layer").bounding_box()
-    assert box is not None
+    layer = page.locator(".corrector .layer")
+    layer.scroll_into_view_if_needed()
+    photo = layer.bounding_box()
     assert photo is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    scale = photo["width"] / 400
+    # The knot is at (120, 185), five pixels from a bite: the nearest is meant.
+    x, y = photo["x"] + 120.5 * scale, photo["y"] + 185.5 * scale
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 20, y + 10, steps=4)
@@ -164,9 +164,8 @@ def test_a_knot_is_dragged_and_stitches_come_and_go(page: Page, room: School) ->
     page.get_by_role("button", name="Stitch 2, left bite").focus()
     page.get_by_role("button", name="No stitch here").click()
     page.get_by_role("button", name="A stitch is missing").click()
-    scale = photo["width"] / 400
     for py in (100, 200):
-        page.locator(".corrector .layer").click(position={"x": 200 * scale, "y": py * scale})
+        layer.click(position={"x": 200 * scale, "y": py * scale})
     page.get_by_role("button", name="Measure again").click()
     page.get_by_text("corrected by hand").wait_for()
     first, second = stitches(room, number)

@@ -189,5 +189,7 @@ if (keeps) {
     byId(name).addEventListener("change", () => localStorage.setItem(`assessor.${name}`, byId(name).value));
   }
 }
+// A photo may be chosen before this module is there.
+for (const id of ["camera", "file"]) take(byId(id).files);
 // A browser that comes back to this page keeps the fields as they were.
 sayOptions();

@@ -12,9 +12,10 @@ const sending = byId("sending");
 const partBytes = Number(form.dataset.maxMb) * 1024 * 1024 * 0.9;
 
 for (const id of ["files", "folder"]) {
-  byId(id).addEventListener("change", (event) => {
-    send([...event.target.files].map((file) => ({ file, name: file.webkitRelativePath || file.name })));
-  });
+  const input = byId(id);
+  const sendChosen = () => send([...input.files].map((file) => ({ file, name: file.webkitRelativePath || file.name })));
+  input.addEventListener("change", sendChosen);
+  if (input.files.length) sendChosen(); // chosen before this module was there
 }
 for (const type of ["dragenter", "dragover"]) {
   document.addEventListener(type, (event) => {
