@@ -51,7 +51,8 @@ def test_help_and_import_are_light(code: str) -> None:
 def test_the_commands_and_options_of_the_contract_exist() -> None:
     assert runner.invoke(app, ["--help"]).exit_code == 0
     for command, options in {
-        "grade": "technique rubric suture-size kit mm-per-px grid-mm ruler-mm check-bar-mm points jobs out again",
+        "grade": "technique rubric suture-size kit mm-per-px grid-mm ruler-mm check-bar-mm points jobs out "
+        "again",
         "serve": "host port single-user",
         "card": "out",
         "render": "out count seed kit technique width",

@@ -111,8 +111,8 @@ def draw_incision(
         _draw_ink(canvas, curve, ink, ink_width_mm, rng)
         if rng.random() < 0.35:  # the cut's own inner edge parts the stripe
             pale = tuple(np.clip(rng.uniform(0.7, 1.25) * np.array([165, 180, 225.0]), 0, 250))
-            width = ink_width_mm * rng.uniform(0.1, 0.6) * _wander(60, 0.12, rng)
-            canvas.stroke(line, width, pale, rng.uniform(0.3, 0.9), 0.1 * ink_width_mm)
+            widths = ink_width_mm * rng.uniform(0.1, 0.6) * _wander(60, 0.12, rng)
+            canvas.stroke(line, widths, pale, rng.uniform(0.3, 0.9), 0.1 * ink_width_mm)
     if gape_mm > 0:
         share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
         s = np.linspace(0, 1, 30)
