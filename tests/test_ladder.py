@@ -8,7 +8,7 @@ import pytest
 
 from api.ladder import READY_ROWS, READY_SHARE, ladder
 from api.pages import trends
-from api.store.submissions import Point
+from api.store.summaries import Point
 
 GOOD = READY_SHARE + 0.05
 

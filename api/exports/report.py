@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from api.exports.sheet import histogram, most
 from api.store.digest import main_wound
 from api.store.exports import Graded
-from api.store.submissions import ClassSummary
+from api.store.summaries import ClassSummary
 from assessor.results import Target
 from assessor.rubric.words import LABELS, aim, number, percent
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from api.exports import table
 from api.store.exports import Graded
-from api.store.submissions import ClassSummary
+from api.store.summaries import ClassSummary
 from assessor.report.tables import Cell, harmless
 from assessor.rubric.words import LABELS
 

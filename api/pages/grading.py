@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import courses, jobs, overview, submissions
+from api.store import courses, jobs, overview, submissions, summaries
 from api.store.models import Assignment, Batch, JobState, Person
 from api.store.page import Slice
 from api.store.submissions import Filter, Order, Row, State
@@ -86,7 +86,7 @@ def assignment(
     }
     if desk.partial:
         return desk.show("rows.html", **values)
-    summary = submissions.class_summary(desk.session, task.id)
+    summary = summaries.class_summary(desk.session, task.id)
     return desk.show(
         "grading.html",
         **values,
@@ -134,7 +134,7 @@ def _batches(desk: Desk, assignment_id: int) -> list[BatchView]:
 def summary(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
     """How the class did: distributions, commonest faults, refusals."""
     task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
-    found = submissions.class_summary(desk.session, task.id)
+    found = summaries.class_summary(desk.session, task.id)
     return desk.show(
         "class.html",
         task=task,

@@ -12,7 +12,7 @@ from api.pages import trends
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import overview, practice, submissions
+from api.store import overview, practice, submissions, summaries
 from api.store.models import Assignment, Person, Submission
 from api.store.page import Slice
 from api.store.submissions import Filter
@@ -68,7 +68,7 @@ def progress(
 ) -> HTMLResponse:
     """History and trends of the caller."""
     me = desk.caller
-    points = submissions.history(desk.session, me.person_id)
+    points = summaries.history(desk.session, me.person_id)
     named = trends.techniques(points)
     chosen = technique or (named[0][0] if named else None)
     own = submissions.submissions(desk.session, me, Filter(person_id=me.person_id), Slice(ON_A_PAGE, offset))

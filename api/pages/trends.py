@@ -10,7 +10,7 @@ from typing import Literal
 from api.pages.chart import Chart, Value, chart
 from api.pages.words import day, hand, metric_number
 from api.progress import Change, change
-from api.store.submissions import Point
+from api.store.summaries import Point
 
 # The measures that discriminate best come first (guide metrics.md 1.2). 1: more is better, -1: less is;
 # 0: neither, the rubric says what is right.

@@ -14,7 +14,7 @@ from api.form import parse_options
 from api.routes.people import Invitation, PersonOut, invitation, person_out
 from api.schema import Email, Id, Listed, LongText, Name, Strict, Word, part
 from api.security import Reading, SignedIn, Teacher, Writing
-from api.store import courses, people, submissions
+from api.store import courses, people, summaries
 from api.store.models import Assignment, Course, CourseRole
 from api.store.page import Slice
 
@@ -218,7 +218,7 @@ def change_assignment(
 def summarise(caller: SignedIn, session: Reading, assignment_id: Id) -> Summary:
     """Distributions, commonest faults and refusals of a class."""
     courses.taught_assignment(session, caller, assignment_id)
-    found = submissions.class_summary(session, assignment_id)
+    found = summaries.class_summary(session, assignment_id)
     return Summary(
         states={str(state): n for state, n in found.states.items()},
         score_share=_spread(found.shares),

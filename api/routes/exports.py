@@ -21,11 +21,11 @@ from api.exports.cells import unreadable
 from api.exports.gradebook import Filled
 from api.schema import Id
 from api.security import Reading, SignedIn, Teacher
-from api.store import courses, exports, jobs, submissions
+from api.store import courses, exports, jobs, submissions, summaries
 from api.store.blobs import Blobs
 from api.store.exports import Graded
 from api.store.models import Assignment
-from api.store.submissions import ClassSummary
+from api.store.summaries import ClassSummary
 from assessor.agreement import bland_altman, icc_2_1
 
 router = APIRouter(tags=["exports"], responses=documented(400, 401, 403, 404, 408, 413, 500, 503, 507))
@@ -110,7 +110,7 @@ def _add_routes(kind: Kind) -> None:
         if batch.assignment_id is not None:
             title = courses.assignment(session, caller, batch.assignment_id).title
         ids = jobs.submissions_of(session, batch_id)
-        found = _Class(ids, title, submissions.class_summary(session, batch_id=batch_id))
+        found = _Class(ids, title, summaries.class_summary(session, batch_id=batch_id))
         return _export(request, session, found, kind)
 
     @router.get(
@@ -122,7 +122,7 @@ def _add_routes(kind: Kind) -> None:
         """All submissions of an assignment, as for a batch."""
         found = courses.taught_assignment(session, caller, assignment_id)
         ids = submissions.photos_of(session, assignment_id)
-        summary = submissions.class_summary(session, assignment_id)
+        summary = summaries.class_summary(session, assignment_id)
         return _export(request, session, _Class(ids, found.title, summary), kind)
 
 
@@ -252,7 +252,7 @@ def _told(filled: Filled) -> FilledOut:
 
 def _shares(session: Session, found: Assignment) -> dict[str, dict[int, float]]:
     """Percent of points by who graded and submission; a marker's last opinion counts."""
-    shares = submissions.shares_of(session, found.id)
+    shares = summaries.shares_of(session, found.id)
     by_marker = {"assessor": {id_: 100 * share for id_, share in shares.items()}}
     for mark in exports.marks_of(session, found.id):
         if not mark.overrides and mark.marker_id is not None:

@@ -18,7 +18,7 @@ from api.job import GradeReply, GradeRequest, document_name
 from api.progress import change
 from api.schema import Id, Listed, LongText, QueryId, Strict, Word, part
 from api.security import Reading, SignedIn, Writing, database
-from api.store import courses, submissions
+from api.store import courses, submissions, summaries
 from api.store.courses import not_allowed
 from api.store.erase import erase_submission
 from api.store.jobs import rubric_key
@@ -333,7 +333,7 @@ def progress(
     metric: Annotated[list[Word], Query(max_length=20)] = [],  # noqa: B006
 ) -> list[Series]:
     """The caller's own history: a series for each technique, hand and metric."""
-    points = submissions.history(session, caller.person_id, technique, metric)
+    points = summaries.history(session, caller.person_id, technique, metric)
     points.sort(key=_series_key)
     return [_series(key, group) for key, group in groupby(points, _series_key)]
 
@@ -343,11 +343,11 @@ def _row(session: Reading, caller: Caller, submission_id: int) -> Row:
     return submissions.rows(session, [submission_id])[0]
 
 
-def _series_key(point: submissions.Point) -> tuple[str, str, str]:
+def _series_key(point: summaries.Point) -> tuple[str, str, str]:
     return point.technique or "", point.hand or "", point.name
 
 
-def _series(key: tuple[str, str, str], group: Iterable[submissions.Point]) -> Series:
+def _series(key: tuple[str, str, str], group: Iterable[summaries.Point]) -> Series:
     technique, hand, metric = key
     points = [
         SeriesPoint(

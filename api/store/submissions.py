@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, update
@@ -17,7 +15,6 @@ from api.store.digest import digest
 from api.store.insert import insert_new
 from api.store.models import (
     Assignment,
-    Job,
     Mark,
     Result,
     ResultDocument,
@@ -104,13 +101,13 @@ def submissions(
     query = select(Submission.id).where(sees_submission(caller))
     by_result = wanted.state or wanted.technique or wanted.hint
     if by_result:
-        query = query.outerjoin(Result, _counting())
+        query = query.outerjoin(Result, counting())
     query = _filtered(query, wanted)
     if wanted.person_id not in (None, caller.person_id):  # to ask whose it is would be to know it
         query = query.where(~exists().where(Assignment.id == Submission.assignment_id, Assignment.blind))
     total = count(session, query)
     if not by_result and order in ("lowest", "highest", "outliers"):  # how many there are needs no result
-        query = query.outerjoin(Result, _counting())
+        query = query.outerjoin(Result, counting())
     ids = session.scalars(_ordered(query, order).limit(part.limit).offset(part.offset)).all()
     return Page(rows(session, ids), total)
 
@@ -119,7 +116,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Row]:
     """The submissions of these ids, in their order."""
     found = session.execute(
         select(Submission, Result, Assignment.blind)
-        .outerjoin(Result, _counting())
+        .outerjoin(Result, counting())
         .outerjoin(Assignment, Assignment.id == Submission.assignment_id)
         .where(Submission.id.in_(ids))
     )
@@ -152,7 +149,8 @@ def blob_hashes(session: Session, condition: ColumnElement[bool]) -> list[str]:
     return [sha256 for sha256 in session.scalars(photos.union(overlays)) if sha256]
 
 
-def _counting() -> ColumnElement[bool]:
+def counting() -> ColumnElement[bool]:
+    """To join a submission with the result that counts."""
     return and_(Result.submission_id == Submission.id, Result.counts)
 
 
@@ -320,115 +318,3 @@ def add_mark(
 def marks(session: Session, submission_ids: Sequence[int]) -> Sequence[Mark]:
     """All marks of these submissions, the oldest first."""
     return session.scalars(select(Mark).where(Mark.submission_id.in_(submission_ids)).order_by(Mark.id)).all()
-
-
-# --- summaries
-
-
-@dataclass(frozen=True, slots=True)
-class ClassSummary:
-    """How a class did on one assignment; `metrics` holds the measured values of each metric."""
-
-    states: dict[State, int]
-    shares: list[float]
-    metrics: dict[str, list[float]]
-    hints: dict[str, int]
-    refusals: dict[str, int]
-
-
-def shares_of(session: Session, assignment_id: int) -> dict[int, float]:
-    """The assessor's share of points of each submission of an assignment that has one, by id."""
-    query = select(Submission.id, Result.points / Result.points_of).join(Result, _counting())
-    scored = query.where(Submission.assignment_id == assignment_id, Result.points_of > 0)
-    return {id_: share for id_, share in session.execute(scored) if share is not None}
-
-
-def class_summary(
-    session: Session, assignment_id: int | None = None, *, batch_id: int | None = None
-) -> ClassSummary:
-    """Of all submissions of an assignment or of a batch, each by the result that counts."""
-    handed_in = Submission.assignment_id == assignment_id
-    if batch_id is not None:
-        handed_in = Submission.id.in_(select(Job.submission_id).where(Job.batch_id == batch_id))
-    here = select(Result.id).join(Submission, _counting()).where(handed_in)
-    states = session.execute(
-        select(
-            func.count(),
-            func.count(Result.id),
-            func.count(Result.error_code),
-        )
-        .select_from(Submission)
-        .outerjoin(Result, _counting())
-        .where(handed_in)
-    ).one()
-    total, with_result, refused = states
-    scored = select(Result.points / Result.points_of).where(Result.id.in_(here), Result.points_of > 0)
-    metrics: dict[str, list[float]] = {}
-    for name, value in session.execute(
-        select(ResultMetric.name, ResultMetric.value).where(
-            ResultMetric.result_id.in_(here), ResultMetric.value.is_not(None)
-        )
-    ):
-        assert value is not None
-        metrics.setdefault(name, []).append(value)
-    hints = select(ResultHint.code, func.count()).where(ResultHint.result_id.in_(here))
-    refusals = session.scalars(
-        select(Result.error_code).where(Result.id.in_(here), Result.error_code.is_not(None))
-    )
-    return ClassSummary(
-        states={
-            "waiting": total - with_result,
-            "graded": with_result - refused,
-            "refused": refused,
-        },
-        shares=[share for share in session.scalars(scored) if share is not None],
-        metrics=metrics,
-        hints=dict(session.execute(hints.group_by(ResultHint.code)).all()),
-        refusals=dict(Counter(code for code in refusals if code)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One metric of one submission, in a person's history."""
-
-    submission_id: int
-    created_at: datetime
-    technique: str | None
-    hand: str | None
-    suture_size: str | None
-    name: str
-    value: float | None
-    sd: float | None
-
-
-def history(
-    session: Session, person_id: int, technique: str | None = None, metrics: Sequence[str] = ()
-) -> list[Point]:
-    """Measured values of a person's submissions, the oldest first."""
-    query = (
-        select(
-            Submission.id,
-            Submission.created_at,
-            Result.technique,
-            Submission.hand,
-            Submission.suture_size,
-            ResultMetric.name,
-            ResultMetric.value,
-            ResultMetric.sd,
-        )
-        .join(Result, _counting())
-        .join(ResultMetric, ResultMetric.result_id == Result.id)
-        .where(
-            Submission.person_id == person_id,
-            Result.technique.is_not(None),
-            ResultMetric.status == "measured",
-            ResultMetric.value.is_not(None),
-        )
-        .order_by(Submission.id, ResultMetric.name)
-    )
-    if technique:
-        query = query.where(Result.technique == technique)
-    if metrics:
-        query = query.where(ResultMetric.name.in_(metrics))
-    return [Point(*row) for row in session.execute(query)]
