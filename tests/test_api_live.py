@@ -318,7 +318,6 @@ def test_no_page_from_elsewhere_may_open_it(client: httpx.Client) -> None:
 
 def test_visitors_are_sent_to_sign_in_where_grading_is_closed() -> None:
     with running(open_grading=False) as client, open_socket(client) as socket:
-        socket.send('{"type": "start"}')
         assert refused(socket) == ("not_signed_in", 1008)
 
 
