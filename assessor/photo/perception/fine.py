@@ -134,19 +134,18 @@ def _settle(heat: Array, guess: Points, reach: int = 4) -> tuple[Points, float]:
 
 def _knot_of(heat: Array, ends: Points) -> tuple[Points | None, float]:
     """The strongest knot on or near the thread between two bites (half-resolution cells)."""
-    chord = ends[1] - ends[0]
-    best, at = 0.3, None
     h, w = heat.shape
-    for t in np.linspace(-0.15, 1.15, 40):
-        for across in (-2.0, 0.0, 2.0):
-            normal = np.array([-chord[1], chord[0]]) / max(float(np.linalg.norm(chord)), 1e-6)
-            p = ends[0] + t * chord + across * normal
-            x, y = round(float(p[0])), round(float(p[1]))
-            if 0 <= x < w and 0 <= y < h and heat[y, x] > best:
-                best, at = float(heat[y, x]), (x, y)
-    if at is None:
+    chord = ends[1] - ends[0]
+    normal = np.array([-chord[1], chord[0]]) / max(float(np.linalg.norm(chord)), 1e-6)
+    along = np.linspace(-0.15, 1.15, 40)[:, None, None] * chord
+    across = np.array([-2.0, 0.0, 2.0])[:, None] * normal
+    at = np.round(ends[0] + along + across).astype(int).reshape(-1, 2)
+    at = at[((at >= 0) & (at < (w, h))).all(1)]
+    heats = heat[at[:, 1], at[:, 0]]
+    if not len(at) or heats.max() <= 0.3:
         return None, 0.0
-    x, y = at
+    best = float(heats.max())
+    x, y = at[heats.argmax()]
     y0, y1, x0, x1 = max(0, y - 2), min(h, y + 3), max(0, x - 2), min(w, x + 3)
     weight = heat[y0:y1, x0:x1].astype(float) ** 2
     gy, gx = np.mgrid[y0:y1, x0:x1]
