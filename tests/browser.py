@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,10 +25,18 @@ PASSWORD = "four words and more"
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(camera: Path | None = None) -> Iterator[Browser]:
+    """A browser; its camera, allowed already, plays the clip `camera` (.mjpeg) over and over."""
+    # In a container, Chromium's own sandbox has no rights to set itself up.
+    arguments = ["--no-sandbox"]
+    if camera is not None:
+        arguments += [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
     with sync_api.sync_playwright() as playwright:
-        # In a container, Chromium's own sandbox has no rights to set itself up.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
 

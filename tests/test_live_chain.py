@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,8 @@ import httpx
 import numpy as np
 import pytest
 from api_server import port_of, running
-from test_live_page import camera_arguments, start, turn_on
+from browser import PATIENCE_MS, chromium, needs_chromium
+from test_live_page import start, turn_on
 from websockets.sync.client import connect
 
 from api.live.child import open_session
@@ -32,8 +32,6 @@ from assessor.render.clips import (
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 PEAK_PX, HZ = 2.0, 7.0
 SIZE = (480, 360)
 FPS = 30.0
@@ -41,7 +39,6 @@ FPS = 30.0
 CLIP_S = 6.0
 # The page looks back four seconds; the rest is for finding the tip, and for a machine that stutters.
 LISTEN_S = 25.0
-PATIENCE_MS = 60_000
 # Chromium stamps its test camera's pictures when it gets round to them: below this rate, or with more than
 # this jitter (rms), what the page is shown is not the clip that the truth is of.
 LEAST_FPS = 27.0
@@ -88,12 +85,10 @@ def test_the_socket_gives_the_clips_tremor(client: httpx.Client, clip: tuple[Pat
         assert tremor["peak_hz"] == pytest.approx(truth.hz, abs=0.3)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@needs_chromium
 def test_the_page_shows_the_clips_tremor(client: httpx.Client, clip: tuple[Path, TremorTruth]) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path, truth = clip
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=camera_arguments(path))
+    with chromium(path) as browser:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.goto(str(client.base_url).rstrip("/") + "/live")
@@ -105,7 +100,6 @@ def test_the_page_shows_the_clips_tremor(client: httpx.Client, clip: tuple[Path,
         with page.expect_download() as download:
             page.get_by_role("link", name="Save numbers").click()
         saved = json.loads(download.value.path().read_text("utf-8"))
-        browser.close()
     excuse = held_up(saved)
     if None in (rms_px, hz):
         assert said, "the page said neither a tremor nor why there is none"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,31 +14,17 @@ import httpx
 import numpy as np
 import pytest
 from api_server import running
+from browser import DESKTOP, PHONE, chromium, needs_chromium, watched
 from live_doubles import BREAK
 
 from api.live import desk
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_chromium
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
 SIZE = (640, 480)
-
-
-def camera_arguments(clip: Path) -> list[str]:
-    """Chromium plays `clip` (.mjpeg) as its camera and allows it."""
-    return [
-        "--no-sandbox",  # in a container, Chromium's own has no rights to set itself up
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={clip}",
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -64,37 +49,19 @@ def client() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def browser(clip: Path) -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=camera_arguments(clip))
-        yield browser
-        browser.close()
+    with chromium(clip) as found:
+        yield found
 
 
 @pytest.fixture
-def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=getattr(request, "param", PHONE))
-    context.set_default_timeout(60_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, client: httpx.Client) -> Iterator[Page]:
-    """The live page; in the end nothing was blocked, nothing came from elsewhere, nothing overflowed."""
-    page = context.new_page()
-    complaints: list[str] = []
+def page(request: pytest.FixtureRequest, browser: Browser, client: httpx.Client) -> Iterator[Page]:
+    """The live page on a phone, or at the size a test asks for; nothing was blocked or too wide."""
+    size = getattr(request, "param", PHONE)
     origin = str(client.base_url).rstrip("/")
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None)
-    page.on(
-        "request", lambda r: complaints.append(r.url) if not r.url.startswith((origin, "blob:")) else None
-    )
-    page.goto(f"{origin}/live")
-    yield page
-    assert complaints == []
-    size = page.viewport_size
-    assert size is not None
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    with watched(browser, origin, size) as page:
+        page.goto(f"{origin}/live")
+        yield page
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 def turn_on(page: Page) -> None:
@@ -113,7 +80,7 @@ def wait_until(page: Page, expression: str) -> None:
         page.wait_for_timeout(50)
 
 
-@pytest.mark.parametrize("context", [PHONE, DESKTOP], ids=["phone", "desktop"], indirect=True)
+@pytest.mark.parametrize("page", [PHONE, DESKTOP], ids=["phone", "desktop"], indirect=True)
 def test_from_the_camera_to_the_summary(page: Page) -> None:
     turn_on(page)
     page.get_by_text("Light is good").wait_for()
@@ -233,9 +200,9 @@ def test_a_session_that_breaks_is_told_and_another_begins(page: Page) -> None:
     assert page.locator(".alert").count() == 0
 
 
-def test_a_full_house_is_told_in_words(context: BrowserContext, page: Page) -> None:
+def test_a_full_house_is_told_in_words(page: Page) -> None:
     origin = page.url
-    others = [context.new_page() for _ in range(2)]
+    others = [page.context.new_page() for _ in range(2)]
     for other in others:
         other.goto(origin)
         turn_on(other)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +11,13 @@ import httpx
 import pytest
 from api_doubles import jpeg
 from api_server import running
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from browser import DESKTOP, PHONE, chromium, needs_chromium, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_chromium
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1200, "height": 900}
 PAD = {"name": "pad.jpg", "mimeType": "image/jpeg", "buffer": jpeg((400, 300), (200, 170, 150))}
 CAT = {"name": "cat.gif", "mimeType": "image/gif", "buffer": b"refuse"}
 
@@ -35,38 +30,19 @@ def client() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        # In a container, Chromium's own sandbox has no rights to set itself up.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, client: httpx.Client) -> Iterator[Page]:
-    """The page on a phone, or at the size a test asks for; in the end nothing was blocked."""
+    """The page on a phone, or at the size a test asks for; in the end nothing was blocked or too wide."""
     size = getattr(request, "param", PHONE)
-    context = browser.new_context(viewport=size)
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    complaints: list[str] = []
-    elsewhere: list[str] = []
     origin = str(client.base_url).rstrip("/")
-
-    def seen(url: str) -> None:
-        if not url.startswith((origin, "data:", "blob:")):
-            elsewhere.append(url)
-
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    # A refusal (HTTP 4xx) is on the console too; what the policy blocks is the page's mistake.
-    page.on("console", lambda m: complaints.append(m.text) if "Content Security" in m.text else None)
-    page.on("request", lambda request: seen(request.url))
-    page.goto(origin)
-    yield page
-    assert complaints == []
-    assert elsewhere == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    context.close()
+    with watched(browser, origin, size) as page:
+        page.goto(origin)
+        yield page
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 def upload(page: Page, file: dict[str, object] = PAD) -> None:
