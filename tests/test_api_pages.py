@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from importlib.resources import files
 
 import httpx
 import pytest
 from api_server import running
+from html_tags import Tags, tags_of
 
 from api.form import OPTION_FIELDS
 
@@ -23,19 +23,9 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-class Tags(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-
 @pytest.fixture(scope="module")
-def tags(client: httpx.Client) -> list[tuple[str, dict[str, str | None]]]:
-    return Tags(client.get("/").text).tags
+def tags(client: httpx.Client) -> Tags:
+    return tags_of(client.get("/").text)
 
 
 def test_the_policy_allows_this_origin_only(client: httpx.Client) -> None:
@@ -46,7 +36,7 @@ def test_the_policy_allows_this_origin_only(client: httpx.Client) -> None:
 
 
 def test_nothing_runs_inline_and_nothing_comes_from_elsewhere(
-    tags: list[tuple[str, dict[str, str | None]]],
+    tags: Tags,
 ) -> None:
     for tag, attributes in tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
@@ -57,7 +47,7 @@ def test_nothing_runs_inline_and_nothing_comes_from_elsewhere(
 
 
 def test_every_field_has_a_label_and_is_one_that_the_service_knows(
-    tags: list[tuple[str, dict[str, str | None]]],
+    tags: Tags,
 ) -> None:
     labelled = {attributes["for"] for tag, attributes in tags if tag == "label"}
     fields = [attributes for tag, attributes in tags if tag in ("input", "select")]

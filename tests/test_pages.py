@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 import pytest
+from html_tags import tags_of
 from school import RUBRIC, WHO, School, school
 
 SIGN_IN = 303  # led to the sign-in page
@@ -60,16 +60,6 @@ def get(room: School, who: str, path: str, **headers: str) -> httpx.Response:
     return room.client.get(path.format(**room.ids), headers=headers)
 
 
-class Page(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_everybody_sees_what_the_table_says(room: School, path: str) -> None:
     for who, expected in zip(WHO, PAGES[path], strict=True):
@@ -85,7 +75,7 @@ def test_everybody_sees_what_the_table_says(room: School, path: str) -> None:
 def test_nothing_runs_inline_nothing_comes_from_elsewhere_and_every_field_has_a_name(
     room: School, path: str
 ) -> None:
-    tags = Page(get(room, "admin", path).text).tags
+    tags = tags_of(get(room, "admin", path).text)
     labelled = {attributes["for"] for tag, attributes in tags if tag == "label"}
     for tag, attributes in tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"], attributes
