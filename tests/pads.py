@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.results import Point, StitchFinding, WoundFinding
+from assessor.photo.measure import measure
+from assessor.results import Metric, Point, Scale, StitchFinding, WoundFinding
 
 Warp = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+SCALE = Scale(0.1, 0.0, "given")
+SIMPLE = "simple_interrupted"
 
 
 def finding(
@@ -98,3 +101,13 @@ def similarity(angle: float, factor: float, shift: Sequence[float]) -> Warp:
 
 def _point(p: Sequence[float] | NDArray[np.float64]) -> Point:
     return (float(p[0]), float(p[1]))
+
+
+def metrics_of(w: WoundFinding, scale: Scale | None = SCALE, technique: str = SIMPLE) -> dict[str, Metric]:
+    return measure(w, scale, technique)[1]
+
+
+def value(metrics: dict[str, Metric], name: str) -> float:
+    found = metrics[name].value
+    assert found is not None, (name, metrics[name])
+    return found

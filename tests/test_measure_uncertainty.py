@@ -1,0 +1,67 @@
+"""Uncertainties by chance: about 95 % of noisy readings lie within two standard deviations of the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pads import metrics_of, straight, value, wound
+
+from assessor.results import Scale
+
+CHECKED = (
+    "spacing_mm",
+    "spacing_cv",
+    "bite_left_mm",
+    "bite_right_mm",
+    "total_bite_mm",
+    "bite_cv",
+    "symmetry",
+    "bite_bias",
+    "bite_travel_ratio",
+    "angle_deg",
+    "angle_spread_deg",
+    "row_straightness_mm",
+    "end_gap_mm",
+    "coverage",
+)
+
+
+@pytest.mark.parametrize("irregular", [0.0, 0.15])
+def test_about_95_percent_of_truths_lie_within_two_sd(irregular: float) -> None:
+    rng = np.random.default_rng(20240501)
+    trials, sd, line_sd, scale_sd = 120, 1.0, 0.7, 0.02
+    inside = dict.fromkeys(CHECKED, 0)
+    for _ in range(trials):
+        at = 40 + 40 * np.arange(8) + 40 * irregular * rng.standard_normal(8)
+        left, right = 25 * (1 + irregular * rng.standard_normal((2, 8)))
+        slant = 25 * irregular * rng.standard_normal(8)
+        rows = [straight([x], a, b, s) for x, a, b, s in zip(at, left, right, slant, strict=True)]
+        exact = [s for row in rows for s in row]
+        truth = metrics_of(wound(exact, ((0, 0), (360, 0))))
+        noisy = []
+        for s in exact:
+            bites = np.array(s.bites_px)
+            thread = (bites[1] - bites[0]) / np.linalg.norm(bites[1] - bites[0])
+            across = np.array([-thread[1], thread[0]])
+            shake = rng.normal(0, sd, (2, 1)) * thread + rng.normal(0, sd / 2, (2, 1)) * across
+            noisy.append(replace(s, bites_px=tuple(map(tuple, bites + shake)), bite_sd_px=(sd, sd)))
+        shift = rng.normal(0, line_sd)
+        ends = rng.normal(0, line_sd, 2)
+        line = ((ends[0], shift), (360 + ends[1], shift))
+        guess = Scale(0.1 * (1 + rng.normal(0, scale_sd)), scale_sd, "ruler")
+        for name, m in metrics_of(wound(noisy, line, line_sd), guess).items():
+            if name in inside:
+                assert m.value is not None, (name, m)
+                assert m.sd is not None
+                inside[name] += abs(m.value - value(truth, name)) <= 2 * m.sd
+    for name, hits in inside.items():
+        assert hits / trials >= 0.90, (name, hits / trials)
+    # and not by being vague: the plain means are neither too wide
+    for name in ("spacing_mm", "bite_left_mm", "total_bite_mm", "bite_travel_ratio"):
+        assert hits_below_one(inside[name], trials), name
+
+
+def hits_below_one(hits: int, trials: int) -> bool:
+    return hits / trials <= 0.995
