@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
+from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -75,8 +76,7 @@ def connect(settings: Settings) -> tuple[Database, Blobs]:
 
     OptionError data_dir, bad_database_url, bad_store_url.
     """
-    secret = settings.database_url
-    url = database_url(secret.get_secret_value() if secret else None, settings.data_dir)
+    url = database_url(_told(settings.database_url), settings.data_dir, _told(settings.database_password))
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
@@ -85,9 +85,11 @@ def connect(settings: Settings) -> tuple[Database, Blobs]:
             f"The data folder cannot be made: {exc.strerror}.",
             "Set ASSESSOR_DATA_DIR to a folder that may be written.",
         ) from exc
-    store = settings.store_url
-    blobs = open_blobs(store.get_secret_value() if store else None, settings.data_dir)
-    return Database(url), blobs
+    return Database(url), open_blobs(_told(settings.store_url), settings.data_dir)
+
+
+def _told(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def open_store(settings: Settings) -> tuple[Database, Blobs]:

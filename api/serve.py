@@ -57,7 +57,9 @@ def serve(
     certificate = _certificate(settings) if https else None
     configure_logs()  # of the whole process, so only once nothing keeps it from serving
     where = address(host, listener.getsockname()[1], https=https)
-    link = None if single_user else first_admin_link(settings, where)
+    link = None
+    if not single_user:
+        link = first_admin_link(settings, f"{settings.public_url}/" if settings.public_url else where)
     app = create_app(settings, single_user=single_user)
     server = uvicorn.Server(server_config(app, settings, certificate))
     print(f"Open {where} (Ctrl-C stops)", flush=True)

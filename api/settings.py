@@ -11,12 +11,20 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+# Where containers find what must not stand in the environment.
+SECRETS = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
-    """Every field is read from ASSESSOR_<NAME>; docs/service.md lists them."""
+    """Every field is read from ASSESSOR_<NAME>, else from a file /run/secrets/assessor_<name>;
+    docs/service.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSESSOR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ASSESSOR_",
+        frozen=True,
+        extra="ignore",
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,  # it would warn of one that is not there
+    )
 
     max_upload_mb: int = Field(default=40, ge=1, le=1024, description="largest request body, in MiB")
     max_batch_mb: int = Field(
@@ -67,6 +75,9 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr | None = Field(
         default=None, description="a PostgreSQL or SQLite database instead of the one in the data folder"
+    )
+    database_password: SecretStr | None = Field(
+        default=None, description="PostgreSQL's, where the URL has none"
     )
     store_url: SecretStr | None = Field(
         default=None, description="an object store for photos, such as s3://bucket/prefix"

@@ -28,8 +28,9 @@ STATEMENT_TIMEOUT_S = 30
 WRITES = {"assessor_writes": True}
 
 
-def database_url(text: str | None, data_dir: Path) -> URL:
-    """The URL of a setting, or SQLite in the data folder; OptionError bad_database_url."""
+def database_url(text: str | None, data_dir: Path, password: str | None = None) -> URL:
+    """The URL of a setting, with PostgreSQL's `password` where it has none, or SQLite in the data folder;
+    OptionError bad_database_url."""
     if not text:
         return URL.create("sqlite", database=str(data_dir / FILE_NAME))
     try:
@@ -37,7 +38,7 @@ def database_url(text: str | None, data_dir: Path) -> URL:
     except Exception as exc:
         raise _bad_url("it cannot be read") from exc
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
-        return url.set(drivername="postgresql+psycopg")
+        return url.set(drivername="postgresql+psycopg", password=url.password or password)
     if url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
         return url
     raise _bad_url(f"{url.drivername} is not supported")
