@@ -165,6 +165,9 @@ class Tally:
             self.refused[where][result] += 1
         elif not result.wounds:
             self.refused[where]["no_wound"] += 1
+        elif all(w.metrics["stitch_count"].status != "measured" for w in result.wounds):
+            told = {w.code for w in result.warnings}
+            self.refused[where]["stitches_doubtful" if "stitches_doubtful" in told else "no_stitches"] += 1
         if len(true):
             found = stitches(result)
             counts = (1, len(true), len(found), hits(true, found, rough))
@@ -250,7 +253,7 @@ def page(real: Sequence[Pair], drawn: Sequence[Pair], tally: Tally, date: str) -
         *lightness_table(tally),
         "",
         "## Refused",
-        "No wound graded: an error, or the warning `no_wound`.",
+        "Nothing measured: an error, or one of these warnings. `no_stitches` is right where none were sewn.",
         "",
         *refusal_table(tally),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -157,6 +158,12 @@ def test_a_wound_without_its_parts() -> None:
     bgr, wound = pad()
     assert codes(check(bgr, (WoundFinding(wound.incision_px, 0.9, 1.0, ()),))) == {"no_stitches"}
     assert codes(check(bgr, (WoundFinding(None, 0.0, 0.0, wound.stitches),))) == {"no_incision"}
+
+
+def test_stitches_that_are_doubtful_on_the_whole_are_told() -> None:
+    bgr, wound = pad()
+    unsure = replace(wound, stitches=tuple(replace(s, confidence=0.4) for s in wound.stitches))
+    assert codes(check(bgr, (unsure,))) == {"stitches_doubtful"}
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.02, set()), (0.1, {"blurred"}), (0.3, "too_blurred")])

@@ -20,6 +20,8 @@ MAX_SD: dict[str, float] = {
     "knot_side_share": 0.25,
     "coverage": 0.25,
 }
+# Mean confidence of a wound's stitches below which, most likely, fewer than half of them are there.
+LEAST_CONFIDENCE = 0.5
 
 
 def wound_metrics(
@@ -31,6 +33,7 @@ def wound_metrics(
     carries value and sd, also with status no_scale.
     """
     out: dict[str, Metric] = {}
+    unsure = doubtful(findings)
     wound = None if plane is None else gather(plane, findings, technique)
     for name in names(technique):
         if not applies(name, technique):
@@ -38,7 +41,7 @@ def wound_metrics(
         elif wound is None or plane is None or not len(wound.row):
             found = Finding(0, status="not_seen" if name == "stitch_count" else "too_few")
         else:
-            found = FORMULAS[name](wound)
+            found = Finding(len(findings), status="uncertain") if unsure else FORMULAS[name](wound)
         if plane is None or not name.endswith("_mm"):
             out[name] = _plain(name, found)
         elif plane.mm_per_unit is not None:
@@ -50,6 +53,11 @@ def wound_metrics(
         else:
             out[name] = _plain(name, found)
     return out
+
+
+def doubtful(findings: tuple[StitchFinding, ...]) -> bool:
+    """Whether so few of these stitches are sure that no number of theirs may be given."""
+    return bool(findings) and sum(s.confidence for s in findings) / len(findings) < LEAST_CONFIDENCE
 
 
 def _plain(name: str, found: Finding) -> Metric:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assessor.errors import QualityError
+from assessor.photo.metrics import doubtful
 from assessor.photo.visibility import CLIPPED_BRIGHT, CLIPPED_DARK, Visibility, blur_px, see
 from assessor.results import Notice, Scale, WoundFinding
 
@@ -90,6 +91,8 @@ def check(
             found.append(Notice("no_whole_stitch", _NO_WHOLE_STITCH))
         else:
             found.append(Notice("no_stitches", _NO_STITCHES))
+        if doubtful(wound.stitches):
+            found.append(Notice("stitches_doubtful", _DOUBTFUL))
         if wound.incision_px is None:
             found.append(Notice("no_incision", _NO_INCISION))
         for notice in found:
@@ -103,6 +106,10 @@ _NO_WOUND = (
 )
 _NO_STITCHES = (
     "An incision was found but no stitch on it. If there are some, move closer and light them from the side."
+)
+_DOUBTFUL = (
+    "What was found may not be stitches, so nothing was measured or graded. Take the photo again from "
+    "closer, sharp and evenly lit; or correct the stitches on the page."
 )
 _NO_WHOLE_STITCH = "Every stitch is cut by the edge of the photo: take it again with the whole wound in view."
 _NO_INCISION = (
