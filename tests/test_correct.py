@@ -39,8 +39,14 @@ def with_bite(side: int, point: Point) -> tuple[tuple[SeenStitch, ...], ...]:
     return ((dataclasses.replace(first, bites=bites), second),)
 
 
-def test_what_nobody_touched_stays_as_it_was_seen() -> None:
-    assert correct([wound()], UNTOUCHED, WIDTH, HEIGHT) == (wound(),)
+def looked_at(stitch: StitchFinding) -> StitchFinding:
+    """The same, by a person who left it as it is: sure to be a stitch, its bites no surer."""
+    return dataclasses.replace(stitch, confidence=1.0)
+
+
+def test_what_nobody_touched_stays_where_it_was_seen() -> None:
+    expected = dataclasses.replace(wound(), stitches=tuple(map(looked_at, wound().stitches)))
+    assert correct([wound()], UNTOUCHED, WIDTH, HEIGHT) == (expected,)
 
 
 def test_a_moved_bite_has_the_hands_uncertainty_and_changes_only_its_own_length() -> None:
@@ -50,11 +56,11 @@ def test_a_moved_bite_has_the_hands_uncertainty_and_changes_only_its_own_length(
     assert first.bite_sd_px == (HAND_SD_PX, 0.6)
     assert first.inferred == (False, True)
     assert first.tails_px == (30.0, 31.0)  # the knot is where it was
-    assert second == wound().stitches[1]
+    assert second == looked_at(wound().stitches[1])
     before, _ = measure(wound(), None, "simple_interrupted")
     after, _ = measure(found, None, "simple_interrupted")
     assert after[0].length_px == pytest.approx(before[0].length_px + 20)
-    assert after[1] == before[1]
+    assert after[1] == dataclasses.replace(before[1], confidence=1.0)
 
 
 def test_a_hand_is_less_exact_on_a_large_photo() -> None:

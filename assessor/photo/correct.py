@@ -1,8 +1,8 @@
 """Points that a person set right take the place of those that were seen; everything else stays as it was.
 
 A correction is the whole state, wound by wound as the result gave them: bites and knots where the person
-leaves or puts them. A bite that was not touched keeps its uncertainty; one that was set by hand has that
-of a hand on a screen. So nothing has to be found again, and a correction outlives a change of the software.
+leaves or puts them, so each stitch is sure to be one. A bite that was not touched keeps its uncertainty;
+one that was set by hand has that of a hand on a screen. So nothing has to be found again, and a correction outlives a change of the software.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ def _stitch(seen: SeenStitch, wound: WoundFinding, hand_sd: float) -> StitchFind
     if not known:
         return StitchFinding(seen.bites, (hand_sd, hand_sd), (False, False), 1.0, seen.knot)
     stitch = known[0][0]
-    untouched = len(known) == 2
     # A bite that was moved stays hidden where it was hidden: the other one says which it is.
     inferred = [found[0].inferred[found[1]] if found else stitch.inferred[1 - known[0][1]] for found in was]
     sd = [found[0].bite_sd_px[found[1]] if found else hand_sd for found in was]
@@ -100,7 +99,7 @@ def _stitch(seen: SeenStitch, wound: WoundFinding, hand_sd: float) -> StitchFind
         bites_px=seen.bites,
         bite_sd_px=(sd[0], sd[1]),
         inferred=(inferred[0], inferred[1]),
-        confidence=stitch.confidence if untouched else 1.0,
+        confidence=1.0,  # a person looked and left it
         knot_px=seen.knot,
         cut=stitch.cut,
         tails_px=stitch.tails_px if same_knot else (),
