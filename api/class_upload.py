@@ -6,7 +6,7 @@ the disk is full is graded, and sending the whole again adds only what is not th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from api.settings import Settings
 from api.store import jobs, submissions
 from api.store.blobs import Blobs
 from api.store.engine import Database
+from api.store.models import DECLARED
 from assessor.options import GradeOptions
 
 # More come in a zip: an open temporary file each.
@@ -122,18 +123,22 @@ def understand(form: FormData, settings: Settings, fields: Sequence[str] = TARGE
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where photos go: a batch, and what its submissions have in common."""
+    """Where photos go: a batch, and what its submissions have in common; `declared`: by the assignment,
+    before what the upload says."""
 
     batch_id: int
     assignment_id: int | None
     owner_id: int | None
     roster: Roster
+    declared: Mapping[str, str]
 
 
 def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, place: Place) -> Taken:
     """Keep the photos one by one; the grader hears of the first and of the last."""
     left = [Left(photo.path, photo.why_not) for photo in upload.photos if photo.why_not]
     good = [photo for photo in upload.photos if not photo.why_not]
+    said = _declared(upload.options)
+    said_anew = {n: v for n, v in said.items() if v is not None and n not in place.declared}
     new = known = 0
     for number, (photo, handed) in enumerate(zip(good, whose([p.path for p in good]), strict=True)):
         try:
@@ -141,7 +146,9 @@ def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, 
         except ServiceError as exc:
             left.append(Left(photo.path, exc.title))
             continue
-        values = _declared(upload.options) | {
+        values = {
+            **said,
+            **place.declared,
             "person_id": place.roster.person(handed) or place.owner_id,
             "assignment_id": place.assignment_id,
             "file_name": handed.file,
@@ -151,6 +158,8 @@ def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, 
         with database.writing() as session:
             values["blob_sha256"] = blobs.add(session, data, "application/octet-stream")
             earlier = submissions.same_submission(session, values)
+            if earlier is not None:
+                submissions.declare(session, earlier, said_anew)
             subject = earlier or submissions.add_submission(session, values).id
             jobs.add_jobs(session, place.batch_id, [subject])
         known, new = known + (earlier is not None), new + (earlier is None)
@@ -162,9 +171,4 @@ def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, 
 
 def _declared(options: GradeOptions) -> dict[str, Any]:
     scale = {name: v for name in NUMBERS if (v := getattr(options, name)) is not None}
-    return {
-        "technique": options.technique,
-        "suture_size": options.suture_size,
-        "kit": options.kit,
-        "scale": scale or None,
-    }
+    return {name: getattr(options, name) for name in DECLARED} | {"scale": scale or None}

@@ -187,6 +187,7 @@ class Grader:
                     work.submission.id,
                     document,
                     rubric_key=work.rubric_key,
+                    declared_key=work.submission.declared_key,
                     overlay_sha256=overlay,
                 )
                 if not jobs.finish(session, claim, result):
@@ -227,7 +228,7 @@ class Grader:
             ungraded = []
             for work in works:
                 earlier = submissions.earlier_result(
-                    session, work.submission.id, self._software, work.rubric_key
+                    session, work.submission, self._software, work.rubric_key
                 )
                 if earlier is None:
                     ungraded.append(work)

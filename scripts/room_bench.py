@@ -157,6 +157,7 @@ def _rows(
                 "submission_id": n,
                 "software": "bench",
                 "rubric_key": "auto",
+                "declared_key": "",
                 "correction_key": "",
                 "counts": True,
                 "error_code": "too_blurred" if refused else None,

@@ -106,3 +106,37 @@ def test_what_is_sent_twice_is_taken_and_graded_once(room: School) -> None:
     assert (found["graded"], found["total"]) == (5, 5)
     # "0" is the double's software; what the service itself is called was not graded before
     assert room.count(Result) == results + 1
+
+
+def test_what_is_declared_otherwise_is_graded_anew_and_only_once(room: School) -> None:
+    assignment = task(room)
+    first = done(room, started(room, {"a.jpg": b"pad declared"}, assignment=assignment))
+    number = first["rows"][0]["submission"]
+
+    def regraded(technique: str | None) -> tuple[str | None, bool, int]:
+        """What is declared, whether the result that counts was graded so, and how many results there are."""
+        body = {"title": "Row", "technique": technique}
+        room.ask("teacher", "PUT", f"/assignments/{assignment}", json=body).raise_for_status()
+        started = room.ask("teacher", "POST", f"/assignments/{assignment}/regrade", json={})
+        (row,) = done(room, started.json()["id"])["rows"]
+        wound = room.ask("teacher", "GET", f"/submissions/{number}/assessment").json()["wounds"][0]
+        results = room.ask("teacher", "GET", f"/submissions/{number}/results").json()
+        assert row["result"]["id"] in [result["id"] for result in results]
+        declared = room.ask("teacher", "GET", f"/submissions/{number}").json()["technique"]
+        return declared, wound["technique"]["declared"], len(results)
+
+    assert regraded(None) == (None, False, 1)
+    assert regraded("simple_interrupted") == ("simple_interrupted", True, 2)
+    assert regraded("simple_interrupted") == ("simple_interrupted", True, 2)
+    assert regraded("simple_running") == ("simple_running", True, 3)
+    assert regraded(None) == (None, False, 3)  # the first result counts again
+
+
+def test_the_same_photo_declared_otherwise_in_an_upload_is_graded_so(room: School) -> None:
+    first = started(room, {"a.jpg": b"pad twice"})
+    (row,) = done(room, first)["rows"]
+    again = send(room, {"a.jpg": b"pad twice"}, technique="simple_running").json()
+    assert (again["new"], again["known"]) == (0, 1)
+    done(room, again["id"])
+    results = room.ask("teacher", "GET", f"/submissions/{row['submission']}/results").json()
+    assert len(results) == 2

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 from school import School, school
 
+from api.grading import request
+from api.store.jobs import Claim, Work
+from api.store.models import Submission
+
 
 @pytest.fixture(scope="module")
 def room() -> Iterator[School]:
@@ -28,6 +32,15 @@ def test_a_photo_that_is_handed_in_is_kept_with_its_grade(room: School) -> None:
     assert picture.content.startswith(b"\xff\xd8")
     listed = room.ask("teacher", "GET", f"/submissions?assignment={task}").json()
     assert listed["total"] == len(listed["items"]) == 1
+
+
+def test_what_is_declared_of_the_scale_is_kept_for_the_next_grading(room: School) -> None:
+    number = room.hand_in("pupil", room.ids["assignment"], grid_mm="10", check_bar_mm="48,5")
+    with room.database.reading() as session:
+        kept = session.get_one(Submission, number)
+        assert kept.scale == {"grid_mm": 10.0, "check_bar_mm": 48.5}
+        work = Work(Claim(1, 1, number, "somebody"), kept, "auto", None)
+        assert request(work, b"pad").options.check_bar_mm == 48.5
 
 
 def test_a_rubric_that_the_course_does_not_have_is_said_to_be_missing(room: School) -> None:

@@ -23,6 +23,7 @@ from api.store.engine import Database, database_url
 from api.store.models import Batch, Job, Result
 from api.store.scope import Caller
 from assessor.errors import IntakeError
+from assessor.options import GradeOptions
 
 LEASE = timedelta(seconds=1.5)
 
@@ -128,6 +129,37 @@ def test_each_photo_once_and_a_second_batch_asks_nobody(room: Room) -> None:
     assert room.graded(room.batch(ids), again) == {"graded": 7}
     assert again.asked == []
     assert [id_ for id_, _ in room.results()] == sorted(ids)
+
+
+def test_what_else_is_declared_is_another_grade(room: Room) -> None:
+    ids = room.photos(b"pad")
+    asked = []
+    for technique in (None, "staples", "staples", None):
+        with room.database.writing() as session:
+            submissions.submission(session, room.caller, ids[0]).technique = technique
+        desk = Desk(good)
+        room.graded(room.batch(ids), desk)
+        asked.append(len(desk.asked))
+    assert asked == [1, 1, 0, 0]
+    assert len(room.results()) == 2
+
+
+def test_a_correction_outlives_a_batch_of_the_same_rubric(room: Room) -> None:
+    ids = room.photos(b"pad")
+    room.graded(room.batch(ids), Desk(good))
+    request = GradeRequest(b"pad", "pad.jpg", GradeOptions(), "none")
+    with room.database.writing() as session:
+        document = good(request).document.decode()
+        kept = submissions.record_result(
+            session, ids[0], document, rubric_key="auto", correction_key="by hand"
+        )
+    desk = Desk(good)
+    assert room.graded(room.batch(ids), desk) == {"graded": 1}  # such as an upload that is sent again
+    assert desk.asked == []
+    with room.database.reading() as session:
+        (row,) = submissions.rows(session, ids)
+        assert row.result is not None
+        assert row.result.id == kept.id
 
 
 def test_another_rubric_is_another_grade_and_the_last_one_counts(room: Room) -> None:

@@ -30,11 +30,10 @@ from api.schema import LARGEST_ID, LARGEST_OFFSET, Id, Listed, QueryId, Strict, 
 from api.security import Reading, SignedIn, Teacher, Writing, database
 from api.settings import Settings
 from api.store import courses, jobs, submissions
-from api.store.models import Assignment, Batch, BatchState, Job, JobState, Rubric
+from api.store.models import DECLARED, Assignment, Batch, BatchState, Job, JobState, Rubric
 from api.store.page import Slice
 from api.store.scope import Caller
 from assessor.errors import RubricError
-from assessor.options import GradeOptions
 from assessor.rubric import rubric_names
 
 router = APIRouter(tags=["batches"], responses=documented(400, 401, 403, 404, 408, 413, 503, 507))
@@ -251,7 +250,7 @@ def _new_batch(request: Request, caller: Caller, form: Any) -> Received:
             rubric = _named_rubric(session, caller, assignment, upload.target["rubric"])
         new = jobs.add_batch(session, caller, assignment, (), rubric)
         place = _place(session, caller, new, assignment)
-    return _take(request, upload, place, assignment)
+    return _take(request, upload, place)
 
 
 def _more(request: Request, caller: Caller, form: Any, batch_id: int) -> Received:
@@ -262,31 +261,15 @@ def _more(request: Request, caller: Caller, form: Any, batch_id: int) -> Receive
             raise ServiceError("conflict", "This batch is cancelled", "Start another one.")
         assignment = courses.assignment(session, caller, found.assignment_id) if found.assignment_id else None
         place = _place(session, caller, found, assignment)
-    return _take(request, upload, place, assignment)
+    return _take(request, upload, place)
 
 
-def _take(request: Request, upload: ClassUpload, place: Place, assignment: Assignment | None) -> Received:
-    if assignment is not None:
-        upload = _declared(upload, assignment)
+def _take(request: Request, upload: ClassUpload, place: Place) -> Received:
     taken: Taken = take(database(request), request.app.state.blobs, _grader(request), upload, place)
     left = [LeftOut(file=one.file, why=one.why) for one in taken.left]
     return Received(
         id=place.batch_id, assignment_id=place.assignment_id, new=taken.new, known=taken.known, left=left
     )
-
-
-def _declared(upload: ClassUpload, assignment: Assignment) -> ClassUpload:
-    """What the assignment says comes before what the form says."""
-    said = upload.options
-    options = GradeOptions(
-        technique=assignment.technique or said.technique,
-        suture_size=assignment.suture_size or said.suture_size,
-        kit=assignment.kit or said.kit,
-        mm_per_px=said.mm_per_px,
-        grid_mm=said.grid_mm,
-        ruler_mm=said.ruler_mm,
-    )
-    return ClassUpload(upload.photos, options, upload.target)
 
 
 def _target(session: Session, caller: Caller, upload: ClassUpload) -> Assignment | None:
@@ -300,9 +283,7 @@ def _target(session: Session, caller: Caller, upload: ClassUpload) -> Assignment
     said = upload.options
     values: dict[str, Any] = {
         "title": "".join(c for c in title if c.isprintable())[:200],
-        "technique": said.technique,
-        "suture_size": said.suture_size,
-        "kit": said.kit,
+        **{name: getattr(said, name) for name in DECLARED},
     }
     new = courses.add_assignment(session, course.id, values)
     if "rubric" in upload.target:
@@ -352,8 +333,10 @@ def _place(session: Session, caller: Caller, batch: Batch, assignment: Assignmen
     from api.handed import Roster
 
     if assignment is None:
-        return Place(batch.id, None, caller.person_id, Roster(()))
-    return Place(batch.id, assignment.id, None, Roster(courses.roster(session, assignment.course_id)))
+        return Place(batch.id, None, caller.person_id, Roster(()), {})
+    roster = Roster(courses.roster(session, assignment.course_id))
+    declared = {name: value for name in DECLARED if (value := getattr(assignment, name)) is not None}
+    return Place(batch.id, assignment.id, None, roster, declared)
 
 
 def _progress(session: Session, batch: Batch) -> Progress:

@@ -18,7 +18,7 @@ from api.routes.submissions import JPEG, HandedIn, submission_out
 from api.schema import Id, Strict, Word
 from api.security import SignedIn, database
 from api.store import practice, submissions
-from api.store.models import Hand
+from api.store.models import DECLARED, Hand
 from api.store.scope import Caller
 from api.store.submissions import Row
 from api.workers import WorkerPool
@@ -29,7 +29,7 @@ from assessor.results import plain
 router = APIRouter(tags=["submissions"], responses=documented(400, 401, 403, 404, 408, 413, 503, 507))
 Pixel = Annotated[float, Field(ge=-1, le=100_000, allow_inf_nan=False)]
 Kit = Annotated[str, StringConstraints(max_length=40, pattern=r"^[\w \-]+$")]
-DECLARED = ("technique", "suture_size", "kit", "hand")
+CORRECTED = (*DECLARED, "hand")
 
 
 class CorrectedStitch(Strict):
@@ -108,8 +108,8 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
             seen = _seen(json.loads(submissions.document(session, result.id))["wounds"])
         else:
             seen = None
-        declared = {name: getattr(found, name) for name in DECLARED} | {"scale": found.scale}
-        for name in form.model_fields_set & set(DECLARED):
+        declared = {name: getattr(found, name) for name in CORRECTED} | {"scale": found.scale}
+        for name in form.model_fields_set & set(CORRECTED):
             declared[name] = getattr(form, name)
         if "points" in form.model_fields_set:
             declared["scale"] = {"points": list(parse_points(form.points))} if form.points else None
@@ -142,7 +142,7 @@ def _seen(wounds: list[dict[str, Any]]) -> Seen:
 
 def _options(declared: dict[str, Any], rubric_key: str) -> GradeOptions:
     """The assessor's own errors where a declaration makes no sense."""
-    texts = {name: declared[name] for name in ("technique", "suture_size", "kit") if declared[name]}
+    texts = {name: declared[name] for name in DECLARED if declared[name]}
     if rubric_key.startswith("builtin:"):
         texts["rubric"] = rubric_key.removeprefix("builtin:")
     scale = dict(declared["scale"] or {})
@@ -162,6 +162,7 @@ def _keep(request: Request, caller: Caller, submission_id: int, task: _Task, rep
             submission_id,
             reply.document.decode(),
             rubric_key=task.rubric_key,
+            declared_key=found.declared_key,
             correction_key=task.key,
             corrected_by=caller.person_id,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Annotated, Any, get_args
@@ -22,7 +23,7 @@ from api.store import courses, submissions, summaries
 from api.store.courses import not_allowed
 from api.store.erase import erase_submission
 from api.store.jobs import rubric_key
-from api.store.models import Assignment, Hand, Mark, Result, Rubric
+from api.store.models import DECLARED, Assignment, Hand, Mark, Result, Rubric
 from api.store.page import Slice
 from api.store.scope import Caller
 from api.store.submissions import Filter, Order, Row, State
@@ -32,7 +33,7 @@ from assessor.results import PhotoAssessment
 
 router = APIRouter(tags=["submissions"], responses=documented(400, 401, 403, 404, 408, 413, 503, 507))
 EXTRA_FIELDS = ("assignment", "hand")
-SCALE_FIELDS = ("mm_per_px", "grid_mm", "ruler_mm", "points")
+SCALE_FIELDS = ("mm_per_px", "grid_mm", "ruler_mm", "check_bar_mm", "points")
 JPEG = "image/jpeg"
 
 
@@ -193,16 +194,8 @@ def _declared(options: GradeOptions, assignment: Assignment | None) -> GradeOpti
     """What the assignment says comes before what the trainee says."""
     if assignment is None:
         return options
-    return GradeOptions(
-        technique=assignment.technique or options.technique,
-        rubric=assignment.builtin_rubric,
-        suture_size=assignment.suture_size or options.suture_size,
-        kit=assignment.kit or options.kit,
-        mm_per_px=options.mm_per_px,
-        grid_mm=options.grid_mm,
-        ruler_mm=options.ruler_mm,
-        points=options.points,
-    )
+    said = {name: value for name in DECLARED if (value := getattr(assignment, name)) is not None}
+    return replace(options, rubric=assignment.builtin_rubric, **said)
 
 
 def _keep(
@@ -240,6 +233,7 @@ def _keep(
             new.id,
             document,
             rubric_key=rubric_key(session, assignment) if assignment else key,
+            declared_key=new.declared_key,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),
         )
         return submissions.rows(session, [new.id])[0], document

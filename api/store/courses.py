@@ -6,12 +6,22 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
 from api.store.insert import insert_new
-from api.store.models import Assignment, Course, CourseRole, Membership, Person, Rubric, utc_now
+from api.store.models import (
+    DECLARED,
+    Assignment,
+    Course,
+    CourseRole,
+    Membership,
+    Person,
+    Rubric,
+    Submission,
+    utc_now,
+)
 from api.store.page import Page, Slice, page_of
 from api.store.scope import Caller, courses_taught, sees_assignment, sees_course, sees_rubric
 
@@ -168,9 +178,19 @@ def add_assignment(session: Session, course_id: int, values: dict[str, Any]) -> 
 
 
 def change_assignment(session: Session, subject: Assignment, values: dict[str, Any]) -> None:
-    """ServiceError rubric_elsewhere."""
+    """What was handed in follows what the assignment declares, and is graded so from then on.
+
+    A photo declared otherwise since (a correction) stays so. ServiceError rubric_elsewhere.
+    """
     _check_rubric(session, subject.course_id, values.get("rubric_id"))
+    before = {name: getattr(subject, name) for name in DECLARED}
     change(session, subject, values)
+    for name, was in before.items():
+        if getattr(subject, name) != was:
+            mine = [Submission.assignment_id == subject.id]
+            if was is not None:
+                mine.append(getattr(Submission, name) == was)
+            session.execute(update(Submission).where(*mine).values({name: getattr(subject, name)}))
 
 
 def _check_rubric(session: Session, course_id: int, rubric_id: int | None) -> None:

@@ -6,6 +6,8 @@ Times are UTC. Texts that name persons (name, email, file_name, participant) sta
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -32,6 +34,8 @@ Hand = Literal["dominant", "non_dominant"]
 BatchState = Literal["running", "paused", "done", "cancelled"]
 JobState = Literal["waiting", "leased", "graded", "refused", "failed", "cancelled"]
 
+# What an assignment may declare of all that is handed in for it.
+DECLARED = ("technique", "suture_size", "kit")
 NAME_LENGTH = 200
 SHA256_LENGTH = 64
 
@@ -235,22 +239,30 @@ class Submission(Base):
     suture_size: Mapped[str | None] = mapped_column(String(8))
     kit: Mapped[str | None] = mapped_column(String(40))
     hand: Mapped[Hand | None]
-    scale: Mapped[dict[str, Any] | None]  # mm_per_px, grid_mm, ruler_mm, points, as declared
+    scale: Mapped[dict[str, Any] | None]  # mm_per_px, grid_mm, ruler_mm, check_bar_mm, points, as declared
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+    @property
+    def declared_key(self) -> str:
+        """Hash of what is declared and bears on the grade; "" where nothing is."""
+        declared = {n: v for n in (*DECLARED, "scale") if (v := getattr(self, n)) is not None}
+        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest() if declared else ""
 
 
 class Result(Base):
     """What the assessor (or a hand that moved its points) says of a submission. Only `counts` changes:
     it is true for one result of a submission, the last that somebody asked for.
 
-    Once for each (submission, software, rubric, correction): the unique key makes grading twice
-    harmless. `rubric_key` is "auto", "builtin:NAME" or "sha256:HASH of a course's rubric".
+    Once for each (submission, software, rubric, what was declared, correction): the unique key makes
+    grading twice harmless. `rubric_key` is "auto", "builtin:NAME" or "sha256:HASH of a course's rubric".
     Refused: `error_code` is there, the score is not.
     """
 
     __tablename__ = "result"
     __table_args__ = (
-        UniqueConstraint("submission_id", "software", "rubric_key", "correction_key"),
+        UniqueConstraint(
+            "submission_id", "software", "rubric_key", "declared_key", "correction_key", name="uq_result_once"
+        ),
         Index(
             "uq_result_counts",
             "submission_id",
@@ -263,6 +275,7 @@ class Result(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id", ondelete="CASCADE"))
     software: Mapped[str] = mapped_column(String(100))
     rubric_key: Mapped[str] = mapped_column(String(NAME_LENGTH + 20))
+    declared_key: Mapped[str] = mapped_column(String(SHA256_LENGTH), default="")  # as its submission's then
     correction_key: Mapped[str] = mapped_column(String(SHA256_LENGTH), default="")  # "" where none was made
     counts: Mapped[bool]
     corrected_by: Mapped[int | None] = mapped_column(_person("SET NULL"), index=True)

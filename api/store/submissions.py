@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
@@ -72,6 +72,12 @@ def same_submission(session: Session, values: dict[str, Any]) -> int | None:
     """A submission of the same photo by the same hand for the same assignment; its id, if there is one."""
     columns = ("blob_sha256", "assignment_id", "person_id", "participant", "participant_id")
     return session.scalar(select(Submission.id).filter_by(**{c: values[c] for c in columns}).limit(1))
+
+
+def declare(session: Session, submission_id: int, values: Mapping[str, Any]) -> None:
+    """Declare otherwise what is graded from now on."""
+    if values:
+        session.execute(update(Submission).where(Submission.id == submission_id).values(**values))
 
 
 def photos_of(session: Session, assignment_id: int) -> Sequence[int]:
@@ -198,14 +204,15 @@ def record_result(
     document: str,
     *,
     rubric_key: str,
+    declared_key: str = "",
     correction_key: str = "",
     corrected_by: int | None = None,
     overlay_sha256: str | None = None,
 ) -> Result:
     """Keep an assessment (JSON text) as the result that counts.
 
-    Once for each (submission, software, rubric, correction): a second time gives the first result
-    back, unchanged. ServiceError not_found where the submission was deleted meanwhile.
+    Once for each (submission, software, rubric, what was declared, correction): a second time gives the
+    first result back, unchanged. ServiceError not_found where the submission was deleted meanwhile.
     """
     locked = select(Submission.id).where(Submission.id == submission_id).with_for_update()
     if session.scalar(locked) is None:
@@ -216,6 +223,7 @@ def record_result(
         "submission_id": submission_id,
         "software": content["software_version"],
         "rubric_key": rubric_key,
+        "declared_key": declared_key,
         "correction_key": correction_key,
     }
     columns = ("error_code", "technique", "stitches", "points", "points_of", "coverage")
@@ -255,15 +263,19 @@ def record_result(
     return result
 
 
-def earlier_result(session: Session, submission_id: int, software: str, rubric_key: str) -> Result | None:
-    """The uncorrected result that is there already, which then counts; None where it is yet to be graded."""
-    locked = select(Submission.id).where(Submission.id == submission_id).with_for_update()
+def earlier_result(session: Session, subject: Submission, software: str, rubric_key: str) -> Result | None:
+    """The result that is there already, which then counts; None where it is yet to be graded as `subject`
+    declares. One that counts stays what counts, corrected or not."""
+    locked = select(Submission.id).where(Submission.id == subject.id).with_for_update()
     if session.scalar(locked) is None:
         return None
+    key = {"software": software, "rubric_key": rubric_key, "declared_key": subject.declared_key}
     result = session.scalar(
-        select(Result).filter_by(
-            submission_id=submission_id, software=software, rubric_key=rubric_key, correction_key=""
-        )
+        select(Result)
+        .filter_by(submission_id=subject.id, **key)
+        .where(or_(Result.counts, Result.correction_key == ""))
+        .order_by(Result.counts.desc())
+        .limit(1)
     )
     if result is not None:
         _let_count(session, result)

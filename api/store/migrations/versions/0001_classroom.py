@@ -245,6 +245,7 @@ def upgrade() -> None:
         sa.Column("submission_id", sa.Integer(), nullable=False),
         sa.Column("software", sa.String(length=100), nullable=False),
         sa.Column("rubric_key", sa.String(length=220), nullable=False),
+        sa.Column("declared_key", sa.String(length=64), nullable=False),
         sa.Column("correction_key", sa.String(length=64), nullable=False),
         sa.Column("counts", sa.Boolean(), nullable=False),
         sa.Column("corrected_by", sa.Integer(), nullable=True),
@@ -268,8 +269,9 @@ def upgrade() -> None:
             "submission_id",
             "software",
             "rubric_key",
+            "declared_key",
             "correction_key",
-            name=op.f("uq_result_submission_id_software_rubric_key_correction_key"),
+            name="uq_result_once",
         ),
     )
     with op.batch_alter_table("result", schema=None) as batch_op:
