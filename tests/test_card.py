@@ -9,6 +9,7 @@ import numpy as np
 import pypdfium2
 import pytest
 
+from assessor.motion.tips.marker import TIP_MARKERS_MM
 from assessor.photo.scale import find_scale
 from assessor.photo.scale.layout import CARDS, CHECK_BAR_INCH_MM, CHECK_BAR_MM
 from assessor.report.card import PAPERS_MM, sheet_origin_mm, write_card
@@ -51,11 +52,14 @@ def test_pages_have_their_papers_size(pdf: Path) -> None:
 def test_every_marker_is_where_the_finder_expects_it(pages: list[np.ndarray]) -> None:
     for page in pages:
         seen = markers(page)
-        assert set(seen) == {n for card in CARDS for n in card.markers}
+        assert set(seen) == {n for card in CARDS for n in card.markers} | TIP_MARKERS_MM.keys()
         for card in CARDS:
             origin = np.array(sheet_origin_mm(card))
             for number in card.markers:
                 assert seen[number] == pytest.approx(card.corners_mm(number) + origin, abs=0.1)
+        for number, side_mm in TIP_MARKERS_MM.items():
+            sides = np.linalg.norm(np.roll(seen[number], 1, axis=0) - seen[number], axis=1)
+            assert sides == pytest.approx(np.full(4, side_mm), abs=0.1)
 
 
 def test_check_bars_have_their_length(pages: list[np.ndarray]) -> None:

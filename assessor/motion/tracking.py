@@ -1,4 +1,4 @@
-"""Instrument tips from frame to frame: found without a click, followed, lost and found again."""
+"""Instrument tips from frame to frame: found without a click or by a marker, followed, lost, found again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .flow import Float, apply
 from .frames import Frame, to_grey
 from .tips.find import Finder
 from .tips.follow import DOUBT, Follower
+from .tips.marker import Marked, find_markers
 from .tips.shafts import Shaft, lies_on
 
 MOST_TIPS = 2
@@ -91,6 +92,7 @@ class _Slot:
     axis_rad: float | None
     tip: Float
     checked_s: float = -math.inf
+    marked: Marked | None = None  # the same while it is lost, too
     pictures: int = 0  # since it was lost
 
 
@@ -107,7 +109,7 @@ class Tracker:
         self._camera: Float = np.zeros(2)
         self._floor: Float = np.zeros(2)
         self._floor_trail: list[Float] = []
-        self._looked_s = -math.inf
+        self._looked_s = self._sought_s = -math.inf
         self._segments = 0
 
     def add_tip(self, x_px: float, y_px: float) -> None:
@@ -165,6 +167,9 @@ class Tracker:
         diagonal = math.hypot(*now.shape)
         for follower in followers + [f for f, _ in self._candidates]:
             cv2.fillConvexPoly(covered, follower.body(diagonal, 1.6), 255)
+        for follower in followers:
+            if follower.axis_rad is not None:  # what trembles along is no background
+                cv2.fillConvexPoly(covered, follower.hand(diagonal), 255)
         step = self._background.step(before, now, covered)
         matrix = None if step is None else step.matrix
         if step is not None:
@@ -251,13 +256,15 @@ class Tracker:
         return self._segments
 
     def _look(self, grey: NDArray[np.uint8], t_s: float) -> None:
+        self._look_for_markers(grey, t_s)
         for click in self._clicks:
-            follower = Follower((float(click[0]), float(click[1])), None, 0.02 * math.hypot(*grey.shape), 0.0)
-            self._slots.append(_Slot(follower, self._next_segment(), t_s, None, click))
+            self._point(click, 0.02 * math.hypot(*grey.shape), t_s)
         self._clicks = []
         if self._finder is None:
             self._finder = Finder(grey)
         self._check(grey, t_s, self._finder)
+        if any(slot.marked is not None for slot in self._slots):
+            return  # who marks one instrument wants no other
         held = [s.follower for s in self._slots if s.follower is not None]
         hunting = [s for s in self._slots if s.follower is None and t_s - s.lost_s < HUNT_FOR_S]
         every_s = 0.0 if hunting else LOOK_S if len(held) == MOST_TIPS else HUNT_S
@@ -284,6 +291,49 @@ class Tracker:
                 elif self._room():
                     self._candidates.append((follower, t_s))
 
+    def _look_for_markers(self, grey: NDArray[np.uint8], t_s: float) -> None:
+        """A marker that comes into sight takes the tip that it had, else the nearest one found without."""
+        hunting = any(s.marked is not None and s.follower is None for s in self._slots)
+        if not self._clicks and t_s - self._sought_s < (HUNT_S if hunting else LOOK_S) - 1e-3:
+            return
+        self._sought_s = t_s
+        for number, corners in sorted(find_markers(grey).items(), key=lambda item: item[0]):
+            slot = next((s for s in self._slots if s.marked is not None and s.marked.number == number), None)
+            if slot is None:
+                slot = self._slot_for(corners.mean(axis=0), t_s)
+                if slot is not None:
+                    slot.marked = Marked(number, corners)
+            elif slot.follower is None and slot.marked is not None:
+                slot.marked = slot.marked.found_at(corners)
+            else:
+                continue
+            if slot is not None:
+                slot.follower, slot.segment = slot.marked, self._next_segment()
+
+    def _slot_for(self, place: Float, t_s: float) -> _Slot | None:
+        """Where a marker's instrument goes; from then on what was found without a marker is no tip."""
+        free = [s for s in self._slots if s.marked is None]
+        if not any(s.marked is not None for s in self._slots):
+            self._candidates = []
+            for slot in free:
+                if slot.follower is not None:
+                    self._lose(slot, t_s)
+        if free:
+            return min(free, key=lambda s: math.dist(s.tip, place))
+        if len(self._slots) == MOST_TIPS:
+            return None
+        self._slots.append(_Slot(None, 0, t_s, None, place))
+        return self._slots[-1]
+
+    def _point(self, click: Float, width_px: float, t_s: float) -> None:
+        """The user points at a tip: it goes with the marker that its instrument carries, where one does."""
+        for slot in self._slots:
+            if slot.marked is not None and slot.follower is not None and slot.marked.reaches(click):
+                slot.marked.tip, slot.segment = click, self._next_segment()
+                return
+        follower = Follower((float(click[0]), float(click[1])), None, width_px, 0.0)
+        self._slots.append(_Slot(follower, self._next_segment(), t_s, None, click))
+
     def _room(self) -> bool:
         """Whether another candidate may be watched: the one that moved least makes room, once it had time."""
         if len(self._candidates) >= MOST_CANDIDATES:
@@ -300,6 +350,10 @@ class Tracker:
             if follower is None or (t_s - slot.checked_s < CHECK_S - 1e-3 and not follower.doubtful):
                 continue
             slot.checked_s = t_s
+            if isinstance(follower, Marked):
+                if not follower.check(grey) or follower.missed >= MISSES:
+                    self._lose(slot, t_s)
+                continue
             near = finder.near(grey, _tip(follower))
             if follower.axis_rad is not None:
                 near = [s.turned(follower.axis_rad) for s in near]

@@ -1,10 +1,11 @@
-"""The printable calibration card: a PDF with the cards of several sizes and the check bars."""
+"""The printable sheet: calibration cards of several sizes, markers for instruments, check bars."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from assessor.motion.tips.marker import TIP_MARKERS_MM
 from assessor.photo.scale.layout import CARDS, CHECK_BAR_INCH_MM, CHECK_BAR_MM, MODULES, CardLayout
 
 PAPERS_MM = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}
@@ -19,6 +20,7 @@ PLACES_MM: dict[str, tuple[float, float]] = {
     "Square": (72.0, 154.0),
     "Mini": (98.0, 156.0),
 }
+TIP_MARKERS_AT_MM = (126.0, 158.0)  # the first one's upper left corner, from the same place
 HOW_TO = (
     '1. Print at 100 % ("actual size", not "fit to page").',
     "2. Measure both check bars at the foot: if the 50 mm bar is not 50 mm long, print again at 100 %.",
@@ -64,6 +66,7 @@ class _Sheet:
             self.text(MARGIN_MM, 32 + 5.2 * i, line, 9)
         for card in CARDS:
             self.card(card)
+        self.tip_markers()
         foot = 248.0
         self.bar(MARGIN_MM, foot, CHECK_BAR_MM, "50 mm")
         self.bar(MARGIN_MM + 75, foot, CHECK_BAR_INCH_MM, "2 inches")
@@ -82,10 +85,26 @@ class _Sheet:
             self.text(x + cx + 3, y + cy + 6, label, 7)
             self.text(x + cx + 3, y + cy + 10, "(cut this part away)", 7)
 
-    def outline(self, x: float, y: float, card: CardLayout) -> None:
+    def tip_markers(self) -> None:
+        """Markers for instruments, each in the white that it needs, with lines to cut along."""
+        x, y = MARGIN_MM + TIP_MARKERS_AT_MM[0], 62.0 + TIP_MARKERS_AT_MM[1]
+        for number, side in TIP_MARKERS_MM.items():
+            rim = side / MODULES
+            self.marker(x, y, side, number)
+            self.dashed()
+            self.rect(x - rim, y - rim, side + 2 * rim, side + 2 * rim, fill=False)
+            self.canvas.setDash()
+            x += side + 3 * rim
+        self.text(MARGIN_MM + TIP_MARKERS_AT_MM[0], y + 14.5, "For instruments: stick one on, flat and", 6)
+        self.text(MARGIN_MM + TIP_MARKERS_AT_MM[0], y + 17, "facing the camera, near the tip.", 6)
+
+    def dashed(self) -> None:
         self.canvas.setLineWidth(0.3)
         self.canvas.setDash(2, 2)
         self.canvas.setStrokeGray(0.6)
+
+    def outline(self, x: float, y: float, card: CardLayout) -> None:
+        self.dashed()
         self.rect(x, y, card.width_mm, card.height_mm, fill=False)
         if card.cut_out is not None:
             cx, cy, w, h = card.cut_out
