@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from assessor.motion import timing
 from assessor.motion.peaks import EDGE_HZ, distinct_peak
 from assessor.motion.results import BandTremor, PeakStatus, Spectrum, Tremor, TremorStatus, Window
-from assessor.motion.spectrum import MEDIAN_OF_NOISE, WindowFit, grid, parameters
+from assessor.motion.spectrum import GRID_HZ, MEDIAN_OF_NOISE, WindowFit, grid, parameters
 from assessor.motion.windows import SHORTEST_S, SlowWindow, slow_windows
 
 Array = NDArray[np.float64]
@@ -28,7 +28,9 @@ ABOVE_FLOOR = 2.0  # an amplitude below this many floors is not told from noise
 SINE_GATE = 5.0  # a sine's density over the noise's from which it counts (noise alone: 2 % of windows)
 MOST_SINES = 12
 LOWEST_HZ, SEARCH_HZ = 2.75, (3.5, 12.6)
-STILL_FROM_HZ = 12.75  # above it a still background shows noise alone: nothing shakes a tripod so fast
+STILL_FROM_HZ = 12.75  # above it neither hand nor tripod shakes: what is there is noise
+LEAST_ABOVE_HZ = 0.8  # so much of the spectrum must lie above that to tell it
+MUCH_THE_SAME = 2.5  # times: so far apart are two estimates of one noise from a window of 3 s
 HIGHEST_HZ = 20.0  # nothing of a hand's tremor lies above
 # A recorder that saves bits repeats blocks: the tip stands, then jumps. Steps below this share of the upper
 # quartile are standing: 3 % of them by noise alone, 9 % at a sine's turning points.
@@ -198,8 +200,6 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
             break
         fitted.take_out(fitted.refined(float(freq[k])))
         left, free = fitted.density, _free(freq, fitted)
-    noise = signal.noise[window.at]
-    halves = np.isfinite(noise).all(axis=1)
     return _Looked(
         window=window,
         density=density,
@@ -207,14 +207,23 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
         sines_hz=np.array(fitted.sines_hz),
         sines_power=np.array(fitted.sines_power).reshape(-1, 2, 2),
         floor=WindowFit(t[seen], still[seen], freq).density,
-        noise=min(level, _mean_density(t[halves], noise[halves], freq))
-        if halves.mean() >= REFERENCE_SHARE
-        else level,
+        noise=_own_noise(t, signal.noise[window.at], fitted.rest, freq, level),
     )
 
 
-def _mean_density(t_s: Array, xy: Array, freq: Array) -> float:
-    return float(WindowFit(t_s, xy, freq).density[freq >= SEARCH_HZ[0]].mean())
+def _own_noise(t_s: Array, noise: Array, rest: Array, freq: Array, level: float) -> float:
+    """Density of the track's own noise: `level`, the rest in and above the band, unless what is left above
+    all tremor and the halves of the points (which do not see what both share) are much quieter: then those."""
+    known = np.isfinite(noise).all(axis=1)
+    halves = 0.0
+    if known.mean() >= REFERENCE_SHARE:
+        density = WindowFit(t_s[known], noise[known], freq).density
+        halves = float(density[freq >= SEARCH_HZ[0]].mean())
+    over = rest[freq >= STILL_FROM_HZ]
+    if len(over) * GRID_HZ < LEAST_ABOVE_HZ:
+        return level
+    above = float(np.median(over)) / MEDIAN_OF_NOISE
+    return level if level < MUCH_THE_SAME * above else max(halves, above)
 
 
 def _free(freq: Array, fitted: WindowFit) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ AGREE_PX = 1.0  # arms of forceps bend and open: the larger party counts
 AGREE_SHARE = 0.35
 NEAR_TIP = 0.16  # of the diagonal: points farther up the shaft say little about the tip
 REACH_PX = 32
+HAND_RAD = 0.3  # half the cone's angle
 DOUBT = 0.5
 STILL_PX = 0.3
 STILL_PICTURES = 4
@@ -84,6 +85,13 @@ class Follower:
             back - across * thick,
             self.tip - across * thin,
         ]
+        return np.rint(corners).astype(np.int32)
+
+    def hand(self, diagonal: float) -> NDArray[np.int32]:
+        """(3, 2) corners of the cone behind the tip in which the instrument and whoever holds it lie."""
+        axis_rad = self.axis_rad or 0.0
+        ends = [axis_rad + turn for turn in (-HAND_RAD, HAND_RAD)]
+        corners = [self.tip, *(self.tip + diagonal * np.array([math.cos(a), math.sin(a)]) for a in ends)]
         return np.rint(corners).astype(np.int32)
 
     def seen_from(self, place: Float) -> tuple[float, float]:
