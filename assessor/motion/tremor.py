@@ -213,7 +213,7 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
 
 def _own_noise(t_s: Array, noise: Array, rest: Array, freq: Array, level: float) -> float:
     """Density of the track's own noise: `level`, the rest in and above the band, unless what is left above
-    all tremor and the halves of the points (which do not see what both share) are much quieter: then those."""
+    all tremor and two halves of the points (blind to what both share) are much quieter: then those."""
     known = np.isfinite(noise).all(axis=1)
     halves = 0.0
     if known.mean() >= REFERENCE_SHARE:
