@@ -91,7 +91,7 @@ class Follower:
         """(3, 2) corners of the cone behind the tip in which the instrument and whoever holds it lie."""
         axis_rad = self.axis_rad or 0.0
         ends = [axis_rad + turn for turn in (-HAND_RAD, HAND_RAD)]
-        corners = [self.tip, *(self.tip + diagonal * np.array([math.cos(a), math.sin(a)]) for a in ends)]
+        corners = [self.tip, *(self.tip - diagonal * np.array([math.cos(a), math.sin(a)]) for a in ends)]
         return np.rint(corners).astype(np.int32)
 
     def seen_from(self, place: Float) -> tuple[float, float]:
