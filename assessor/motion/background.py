@@ -17,8 +17,10 @@ RESEED_EVERY = 15  # pictures
 REACH_PX = 24  # of a bumped table between two pictures
 AGREE_PX = (3.0, 1.5, 0.8)  # from the middle motion, closing in
 AGREE_SHARE = 0.4
+LEAST_PX = 0.02  # no point is followed better than that
 # A hand that rests moves less than that a picture: over time its points stand out by their residual.
 RESTLESS = 2.5  # times the median residual
+DOUBT = 4.0  # times the median square: what a new point starts with, at least
 MEMORY = 0.93  # of the residual, a picture
 
 
@@ -49,7 +51,7 @@ class Background:
         if len(self._points) < FEWEST_POINTS:
             return None
         moved, good = flow(before, now, self._points, self._points, reach_px=REACH_PX)
-        weight = 1 / (np.nan_to_num(self._residual, nan=0.04) + 0.0025)
+        weight = 1 / (np.nan_to_num(self._residual, nan=0.04) + LEAST_PX**2)
         used = good & ~self._held_out
         if used.sum() < FEWEST_POINTS:
             self._keep(good, moved)
@@ -66,7 +68,12 @@ class Background:
         off = moved - apply(matrix, self._points)
         square = np.minimum((off**2).sum(1), 4.0)
         fresh = np.isnan(self._residual)
-        self._residual = np.where(fresh, square, MEMORY * self._residual + (1 - MEMORY) * square)
+        # One small residual is no proof yet: it could be an edge's.
+        known = self._residual[inside & ~fresh]
+        least = DOUBT * float(np.median(known)) if len(known) else 0.0
+        self._residual = np.where(
+            fresh, np.maximum(square, least), MEMORY * self._residual + (1 - MEMORY) * square
+        )
         calm = self._residual < RESTLESS**2 * np.median(self._residual[inside]) + 1e-4
         left = inside & self._held_out & calm
         left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
