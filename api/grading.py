@@ -192,7 +192,8 @@ class Grader:
                 )
                 if not jobs.finish(session, claim, result):
                     raise _LeaseLostError
-                jobs.close_finished(session)
+                if not any(b.work.claim.batch_id == claim.batch_id for b in self._begun if b is not begun):
+                    jobs.close_finished(session)  # else it cannot be the batch's last
         except _LeaseLostError:
             log.warning("a job was graded after its lease had lapsed; it is another's now")
         except ServiceError as exc:
@@ -215,9 +216,9 @@ class Grader:
     # --- ungraded ones
 
     def _begin(self) -> None:
-        """Claim as many as the executor can take and a few more, so that it never waits for us."""
-        slots = self._executor.slots
-        free = slots + (slots + 1) // 2 - len(self._begun)
+        """Claim as many as the executor can take and one more for each slot: while a result travels, is kept
+        and the next is claimed, a cluster's worker has that to go on with."""
+        free = 2 * self._executor.slots - len(self._begun)
         if free <= 0:
             return
         with self._database.reading() as session:
@@ -297,11 +298,11 @@ def request(work: Work, photo: bytes) -> GradeRequest:
 
 def _outcome(begun: _Begun) -> tuple[str, bytes]:
     """The document and picture to keep, a refusal's document included; else the executor's exceptions."""
-    from assessor.photo.grade import refusal
-
     try:
         reply = begun.future.result()
     except AssessorError as exc:
+        from assessor.photo.grade import refusal  # loads what grading needs
+
         subject = begun.work.submission
         info = ImageInfo(document_name(subject.id), 0, 0, subject.blob_sha256)
         return json.dumps(refusal(exc, info).to_json(), ensure_ascii=False), b""

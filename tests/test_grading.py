@@ -235,25 +235,25 @@ def test_leases_of_slow_photos_are_renewed(room: Room) -> None:
 
 
 def test_pause_resume_and_cancel(room: Room) -> None:
-    batch = room.batch(room.photos(*(b"pad %d" % n for n in range(9))))
+    batch = room.batch(room.photos(*(b"pad %d" % n for n in range(11))))
     desk = Desk(good, slots=2)
     desk.gate.clear()
     grader = room.grader(desk)
     grader.start()
     try:
-        room.until(lambda: len(desk.asked) == 3)  # two at work and one that waits for them
+        room.until(lambda: len(desk.asked) == 4)  # two at work and two that wait for them
         room.change(batch, "paused")
         desk.gate.set()
-        room.until(lambda: room.jobs(batch) == {"graded": 3, "waiting": 6})  # begun ones come home
+        room.until(lambda: room.jobs(batch) == {"graded": 4, "waiting": 7})  # begun ones come home
         time.sleep(0.6)
-        assert len(desk.asked) == 3
+        assert len(desk.asked) == 4
         desk.gate.clear()
         room.change(batch, "running")
         grader.wake()
-        room.until(lambda: len(desk.asked) == 6)
+        room.until(lambda: len(desk.asked) == 8)
         room.change(batch, "cancelled")
         desk.gate.set()
-        room.until(lambda: room.jobs(batch) == {"graded": 6, "cancelled": 3})
+        room.until(lambda: room.jobs(batch) == {"graded": 8, "cancelled": 3})
     finally:
         grader.stop()
     with pytest.raises(ServiceError, match="cancelled already"):
@@ -326,9 +326,9 @@ def test_a_database_that_is_gone_for_a_while_loses_nothing(tmp_path: Path) -> No
         grader = room.grader(desk)
         grader.start()
         try:
-            room.until(lambda: len(desk.asked) == 3)
+            room.until(lambda: len(desk.asked) == 4)
             server.stop()
-            desk.gate.set()  # three photos are graded while there is nowhere to write it
+            desk.gate.set()  # four photos are graded while there is nowhere to write it
             time.sleep(2)
             server.start()
             room.until(lambda: room.state(batch) == "done")
