@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -234,6 +236,30 @@ def test_slow_windows_fill_what_is_slow() -> None:
     assert [round(float(t[w.at.start])) for w in found] == [0, 3]
     assert t[found[-1].at.stop - 1] < 6.8
     assert found[0].mean_speed_px_s == pytest.approx(0, abs=0.1)
+
+
+def test_a_reach_in_between_is_no_tremor() -> None:
+    rng = np.random.default_rng(15)
+    t = times(rng, 12.0, 30)
+    u = np.clip((np.mod(t, 4.0) - 3.2) / 0.8, 0, 1)  # minimum jerk every 4 s, at rest meanwhile
+    x = 50 * (np.floor(t / 4.0) + u**3 * (10 - 15 * u + 6 * u**2))
+    xy = np.stack([x, 0.5 * x], axis=1) + rng.normal(0, 0.01, (len(t), 2))
+    seen = measure_tremor(0, signal(t, xy, rng), replace(given(t), slow_px_s=40.0))
+    assert seen.tremor.status == "below_floor"
+    assert len(seen.windows) == 3
+    assert all(np.mod(w.t0_s, 4.0) < 1 and np.mod(w.t1_s, 4.0) < 3.5 for w in seen.windows)
+
+
+def test_noise_that_both_halves_share_is_in_the_floor() -> None:
+    rng = np.random.default_rng(16)
+    t = times(rng, 6.0, 30)
+    xy = voluntary(rng, t, 3.0) + rng.normal(0, 0.03, (len(t), 2))  # as a compressor's blocks move together
+    calm = replace(signal(t, xy, rng), noise=rng.normal(0, 0.003, xy.shape))
+    seen = measure_tremor(0, calm, given(t)).tremor
+    assert seen.status == "below_floor"
+    assert seen.noise_floor == pytest.approx(0.03 * np.sqrt(2 * 8 / 15), rel=0.3)
+    trembling = replace(calm, xy=xy + line(t, 0.3, 8.0, 0.5))
+    assert measure_tremor(0, trembling, given(t)).tremor.rms == pytest.approx(0.3 / np.sqrt(2), rel=0.1)
 
 
 def test_a_track_that_stands_and_jumps_is_a_recorders_not_a_hands() -> None:

@@ -23,6 +23,7 @@ WANTED_S = 3.0  # clinical convention for tremor (PMC6806079)
 # thresholds of speed only, never for a result.
 ASSUMED_VIEW_MM = 133.0
 GLANCE_S = 0.3  # over which a speed is averaged before it is compared
+SETTLE_S = 0.15  # of a reach is left over where the speed falls below the limit
 SPEED_RATE_HZ = 30.0
 SPEED_SIGMA_S = 0.1  # of the Gaussian that leaves voluntary motion: 8 Hz tremor is no speed of the hand
 
@@ -80,5 +81,10 @@ def _slow_stretches(t: Array, speed: Array, slow_px_s: float) -> list[tuple[floa
     step_s = float(t[1] - t[0])
     usual = uniform_filter1d(speed, max(1, round(GLANCE_S / step_s)), mode="nearest")
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (usual < slow_px_s).astype(int), [0]])))
-    found = [(float(t[a]), float(t[b - 1])) for a, b in edges.reshape(-1, 2)]
-    return [(t0, t1) for t0, t1 in found if t1 - t0 >= SHORTEST_S]
+    found = []
+    for a, b in edges.reshape(-1, 2):
+        t0 = float(t[a]) + (SETTLE_S if a > 0 else 0.0)
+        t1 = float(t[b - 1]) - (SETTLE_S if b < len(t) else 0.0)
+        if t1 - t0 >= SHORTEST_S:
+            found.append((t0, t1))
+    return found
