@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from assessor.photo.perception import as_finding
@@ -22,9 +23,11 @@ from assessor.photo.perception.calibration import Calibration
 from assessor.photo.perception.coarse import find_places
 from assessor.photo.perception.curve import Curve, Points, Pyramid
 from assessor.photo.perception.fine import STITCH_PX
+from assessor.photo.perception.kind import technique_log_p, technique_scores
 from assessor.photo.perception.looks import read_place
 from assessor.render.scene import Rendered
 from assessor.results import StitchFinding, WoundFinding
+from training.data import STRIP, augment, technique_example
 from training.export import MODELS
 from training.score import KITS, ends, pairs_of, picture
 
@@ -120,6 +123,26 @@ def fit(cues: Cues) -> Calibration:
     )
 
 
+def technique_sharpness(count: int) -> float:
+    """What makes the truth likeliest by the scores of `count` fresh strips, cut as loosely as in training."""
+    from scipy.optimize import minimize_scalar
+
+    rng = np.random.default_rng(FIRST_SEED)
+    everywhere = np.ones(STRIP, bool)
+    scores, truth = [], []
+    for _ in range(count):
+        bgr, seen, value = (torch.from_numpy(a)[None] for a in technique_example(rng))
+        given, _, label = augment(bgr.permute(0, 3, 1, 2), seen, value, "technique", rng)
+        scores.append(technique_scores(given[0].numpy(), everywhere))
+        truth.append(int(label))
+    table, rows = np.array(scores), np.arange(count)
+
+    def loss(log: float) -> float:
+        return -float(technique_log_p(table, float(np.exp(log)))[rows, truth].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
 def _slope(spread: Points, error: Points) -> float:
     """How the 95 % bound of the error, halved, grows with the spread of the cues; 0 at least."""
     edges = np.quantile(spread, np.linspace(0, 1, 7))
@@ -136,6 +159,7 @@ def main() -> None:
     ap.add_argument("--count", type=int, default=180)
     count = ap.parse_args().count
     known = fit(gather(picture(FIRST_SEED + k, KITS[k % 3]) for k in range(count)))
+    known = dataclasses.replace(known, technique_sharpness=round(technique_sharpness(count), 3))
     (MODELS / "calibration.json").write_text(json.dumps(dataclasses.asdict(known), indent=1) + "\n")
     print(known)
 

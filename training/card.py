@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from training.export import MODELS
-from training.net import COARSE_CHANNELS, FINE_CHANNELS, UNet
+from training.net import COARSE_CHANNELS, FINE_CHANNELS, network
 from training.score import FIRST_SEED, reliability, score, summary
 from training.techniques import rows as technique_rows
 from training.techniques import told
@@ -38,11 +38,11 @@ def main() -> None:
         for name, n, mean, right in reliability([p for t in tallies.values() for p in t.confidences])
     ]
     facts: dict[str, object] = {}
-    for kind in ("coarse", "fine"):
+    for kind in ("coarse", "fine", "technique"):
         saved = torch.load(checkpoint(kind), map_location="cpu", weights_only=True)
         facts[f"{kind}_steps"] = saved["step"]
         facts[f"{kind}_hours"] = saved["trained_s"] / 3600
-        facts[f"{kind}_parameters"] = sum(p.numel() for p in UNet(kind).parameters())
+        facts[f"{kind}_parameters"] = sum(p.numel() for p in network(kind).parameters())
     text = _TEXT.format(
         date=datetime.now(UTC).date(),
         coarse_channels=", ".join(COARSE_CHANNELS),

@@ -10,15 +10,23 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from assessor.photo.perception.coarse import SIDE_PX
 from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX
+from assessor.photo.perception.networks import run, sigmoid
+from assessor.photo.validity import HIDDEN
 from assessor.render.scene import render_photo, render_strip
-from training.labels import NO_TECHNIQUE, coarse_labels, fine_labels
+from assessor.results import TECHNIQUES
+from training.labels import coarse_labels, fine_labels
 
 Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
 STRIP = (STRIP_HEIGHT_PX, 320)  # height, width of a fine example
+ROOMY_STRIP = (192, 448)
+# every technique as often, but for the two that are hardest to tell apart: twice
+DRAWN = (*TECHNIQUES[:-1], "simple_interrupted", "vertical_mattress")
+UNSHUFFLED = [4 * c + k for k in range(4) for c in range(3)]  # torch's order -> kind.technique_input's
 
 
 def letterbox(bgr: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -43,8 +51,7 @@ def fine_example(rng: np.random.Generator) -> Example:
         image = np.asarray(padded, np.uint8)
         outside = np.ones((h // 2, w // 2), bool)
         outside[top // 2 : (h - bottom) // 2, left // 2 : (w - right) // 2] = False
-        maps[:7, outside] = 0
-        maps[7, outside] = NO_TECHNIQUE
+        maps[:, outside] = 0
         offsets[:, outside] = np.nan
     return image, maps, offsets
 
@@ -58,7 +65,30 @@ def coarse_example(
     return (letterbox(r.bgr, SIDE_PX), *coarse_labels(r, SIDE_PX))
 
 
-EXAMPLES = {"fine": fine_example, "coarse": coarse_example}
+def technique_example(rng: np.random.Generator) -> Example:
+    """A strip with room for jitter, the fine view's probabilities on it, and the index of what it shows.
+
+    `unknown` is a cut that is not sutured. A single stitch tells nothing, nor does a piece of a hidden
+    closure without its ends.
+    """
+    h, w = ROOMY_STRIP
+    while True:
+        name = str(rng.choice(DRAWN))
+        r = render_strip(rng, w, h, STITCH_PX, name)
+        if not r.wounds:
+            continue
+        spare = (w - STRIP[1]) / 2
+        middles, ends = r.wounds[0].bites_px.mean(1)[:, 0], r.wounds[0].incision_px[[0, -1], 0]
+        stitches, shown = (int(((x > spare) & (x < w - spare)).sum()) for x in (middles, ends))
+        if stitches == 1 or (not stitches and not shown):
+            continue
+        if not stitches and name not in HIDDEN:
+            name = "unknown"
+        seen = (255 * sigmoid(run("fine", r.bgr)[:7])).astype(np.uint8)
+        return r.bgr, seen, np.full((1, 1, 1), TECHNIQUES.index(name), np.float16)
+
+
+EXAMPLES = {"fine": fine_example, "coarse": coarse_example, "technique": technique_example}
 
 
 @dataclass
@@ -122,12 +152,20 @@ def start_pool(kind: str, size: int, seed: int, workers: int = 1) -> Pool:
 def augment(
     images: torch.Tensor, maps: torch.Tensor, values: torch.Tensor, kind: str, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Flip the batch, shift its colours; a flip up-down swaps the two bites."""
+    """Flip the batch, shift its colours; a flip up-down swaps the two bites.
+
+    For the technique the strips are cut as wrongly as places are found (size, middle and course), and
+    become what its network is given.
+    """
     x, m, v = images.float() / 255, maps.float() / 255, values.float()
+    if kind == "technique":
+        x, m = _cut_loosely(x, m, rng)
     across, along = rng.random() < 0.5, rng.random() < 0.5
     dims = [d for d, on in ((2, across), (3, along)) if on]
     if dims:
         x, m, v = x.flip(dims), m.flip(dims), v.flip(dims)
+    if kind != "coarse" and across:
+        m = m[:, [0, 1, 2, 3, 5, 4, 6]]
     if kind == "fine":
         v = v.clone()
         if along:
@@ -135,11 +173,32 @@ def augment(
         if across:
             v[:, [1, 3]] *= -1
             v = v[:, [2, 3, 0, 1]]
-            m = m[:, [0, 1, 2, 3, 5, 4, 6, 7]]
     n = len(x)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (n, 3, 1, 1))).astype(np.float32))
     lift = torch.from_numpy(rng.normal(0, 0.05, (n, 1, 1, 1)).astype(np.float32))
     x = x * gain + lift
     if rng.random() < 0.15:
         x = x[:, torch.from_numpy(rng.permutation(3))]
-    return x.clamp(0, 1), m, v
+    x = x.clamp(0, 1)
+    if kind == "technique":
+        x = torch.cat([F.pixel_unshuffle(x, 2)[:, UNSHUFFLED], m], 1)
+    return x, m, v
+
+
+def _cut_loosely(
+    x: torch.Tensor, m: torch.Tensor, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures and maps of ROOMY_STRIP -> of STRIP: size off by up to 1.5, place and course by a little."""
+    n, (high, wide), (h, w) = len(x), ROOMY_STRIP, STRIP
+    grow = np.exp(np.clip(rng.normal(0, 0.4, n), -1, 1) * np.log(1.5))
+    turn = rng.normal(0, 0.035, n)
+    c, s = grow * np.cos(turn), grow * np.sin(turn)
+    aside, up = rng.uniform(-0.15, 0.15, n), rng.normal(0, 0.08, n)
+    rows = [[c * w / wide, -s * h / wide, aside], [s * w / high, c * h / high, up]]
+    where = torch.from_numpy(np.array(rows, np.float32)).permute(2, 0, 1)
+
+    def cut(of: torch.Tensor, share: int) -> torch.Tensor:
+        grid = F.affine_grid(where, [n, 1, h // share, w // share], align_corners=False)
+        return F.grid_sample(of, grid, padding_mode="border", align_corners=False)
+
+    return cut(x, 1), cut(m, 2)

@@ -6,13 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.photo.perception.fine import OFFSET_UNIT, STITCH_PX
+from assessor.photo.perception.fine import OFFSET_UNIT
 from assessor.render.scene import Rendered
 from assessor.render.wound import WoundTruth
-from assessor.results import TECHNIQUES
 
 U8 = NDArray[np.uint8]
-NO_TECHNIQUE = 255  # where the technique map says nothing
 
 
 def _half(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -46,15 +44,12 @@ def level(truth: WoundTruth) -> list[tuple[NDArray[np.float64], NDArray[np.float
 
 
 def fine_labels(rendered: Rendered) -> tuple[U8, NDArray[np.float16]]:
-    """Maps (8, h/2, w/2) uint8 and the offsets (4, h/2, w/2) from each pixel to its stitch's bites.
+    """Maps (7, h/2, w/2) uint8 and the offsets (4, h/2, w/2) from each pixel to its stitch's bites.
 
-    The last map is the technique's index around stitches, along the incision where a wound shows none
-    (`unknown` for one that is not sutured yet), else NO_TECHNIQUE. Offsets are in OFFSET_UNIT and NaN
-    where no stitch's middle is near.
+    Offsets are in OFFSET_UNIT and NaN where no stitch's middle is near.
     """
     h, w = rendered.bgr.shape[0] // 2, rendered.bgr.shape[1] // 2
-    maps = np.zeros((8, h, w), np.uint8)
-    maps[7] = NO_TECHNIQUE
+    maps = np.zeros((7, h, w), np.uint8)
     offsets = np.full((4, h, w), np.nan, np.float32)
     nearest = np.full((h, w), np.inf, np.float32)
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
@@ -62,15 +57,7 @@ def fine_labels(rendered: Rendered) -> tuple[U8, NDArray[np.float16]]:
         _line(maps[0], truth.incision_px, 2)
         for tail in truth.tails_px:
             _line(maps[2], tail, 1)
-        hidden = truth.technique in ("subcuticular", "buried")
-        bare = not len(truth.bites_px) and not hidden
-        seen = TECHNIQUES.index("unknown" if bare else truth.technique)
-        if bare or hidden:
-            fixed = np.round(np.clip(_half(truth.incision_px), -2000, 2000) * 16).astype(np.int32)
-            cv2.polylines(maps[7], [fixed], False, seen, round(STITCH_PX / 8), cv2.LINE_8, 4)
         for bites, knot in level(truth):
-            at = np.round(_half(bites.mean(0))).astype(int)
-            cv2.circle(maps[7], (int(at[0]), int(at[1])), round(STITCH_PX / 8), seen, -1)
             _line(maps[1], bites, 2)
             middle = bites.mean(0)
             _peak(maps[3], middle, 1.3)

@@ -1,4 +1,4 @@
-"""The network: a U-Net that works at half resolution, for both the coarse and the fine view."""
+"""The networks: a U-Net at half resolution for the coarse and the fine view, and one for the technique."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from assessor.results import TECHNIQUES
 COARSE_CHANNELS = ("row", "log2_length")
 FINE_CHANNELS = (
     "incision", "strand", "tail", "middle", "bite_left", "bite_right", "knot",
-    "left_dx", "left_dy", "right_dx", "right_dy", *TECHNIQUES,
+    "left_dx", "left_dy", "right_dx", "right_dy",
 )  # fmt: skip
 WIDTHS = {"coarse": (16, 32, 48, 64, 96), "fine": (32, 48, 64, 96, 128)}
 
 
-def _block(before: int, after: int) -> nn.Sequential:
+def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
     )
 
 
@@ -54,3 +56,30 @@ class UNet(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="nearest")
             x = stage(torch.cat([x, kept[-2 - i]], 1))
         return self.head(x)
+
+
+class TechniqueNet(nn.Module):
+    """What `kind.technique_input` gives, (n, 19, h, w) 0 to 1 -> (n, 11, h / 8, w / 8).
+
+    The score of each of TECHNIQUES at a place that sees two to three stitches, and how much it counts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _block(19, 16, 2),
+            _block(16, 24, 2),
+            _block(24, 32),
+            _block(32, 64, 2),
+            _block(64, 64),
+            _block(64, 64),
+        )
+        self.head = nn.Conv2d(64, len(TECHNIQUES) + 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x - 0.5))
+
+
+def network(kind: str) -> UNet | TechniqueNet:
+    """An untrained one: coarse, fine or technique."""
+    return TechniqueNet() if kind == "technique" else UNet(kind)

@@ -1,4 +1,4 @@
-"""Train one of the two networks on rendered pads, checkpointing; resumes where it stopped.
+"""Train one of the networks on rendered pads, checkpointing; resumes where it stopped.
 
     python -m training.train fine --minutes 60
 
@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.data import augment, start_pool
-from training.labels import NO_TECHNIQUE
-from training.net import UNet
+from training.net import network
 
 RUNS = Path(__file__).parent / "runs"
 START = Path(__file__).parent / "start"  # what the shipped networks were exported from
@@ -55,12 +54,15 @@ def value_loss(out: Tensor, target: Tensor) -> Tensor:
     return d.sum((0, 2, 3)) / known.sum((0, 2, 3)).clamp(min=20)
 
 
-def class_loss(out: Tensor, target: Tensor) -> Tensor:
-    d = F.cross_entropy(out, target, ignore_index=NO_TECHNIQUE, reduction="sum")
-    return d / (target != NO_TECHNIQUE).sum().clamp(min=20)
+def voted(out: Tensor) -> Tensor:
+    """Scores of TECHNIQUES (n, 10) over a strip: every place votes as much as it says that it counts."""
+    counts = torch.sigmoid(out[:, -1:])
+    return (counts * out[:, :-1]).sum((2, 3)) / counts.sum((2, 3))
 
 
 def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
+    if kind == "technique":
+        return {"technique": F.cross_entropy(voted(out), values[:, 0, 0, 0].long())}
     if kind == "fine":
         return {
             "mask": mask_loss(out[:, :3], maps[:, :3])
@@ -69,27 +71,27 @@ def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Te
             "peak": focal(out[:, 3:7], maps[:, 3:7])
             .mul(torch.tensor([1.0, 0.6, 0.6, 0.4], device=out.device))
             .sum(),
-            "offset": 4 * value_loss(out[:, 7:11], values).sum(),
-            "technique": 0.3 * class_loss(out[:, 11:], (maps[:, 7] * 255).round().long()),
+            "offset": 4 * value_loss(out[:, 7:], values).sum(),
         }
     return {"mask": mask_loss(out[:, :1], maps).sum(), "value": value_loss(out[:, 1:], values).sum()}
 
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("kind", choices=["fine", "coarse"])
+    ap.add_argument("kind", choices=["fine", "coarse", "technique"])
     ap.add_argument("--minutes", type=float, default=60)
-    ap.add_argument("--batch", type=int, default=8)
+    ap.add_argument("--batch", type=int, help="8, for the technique 16")
     ap.add_argument("--rate", type=float, default=1.5e-3)
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--pool", type=int, default=5000)
     ap.add_argument("--workers", type=int, default=1)
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
+    size = a.batch or (16 if a.kind == "technique" else 8)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # takes the renderer along
     torch.set_num_threads(a.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = UNet(a.kind).to(device, memory_format=torch.channels_last)
+    net = network(a.kind).to(device, memory_format=torch.channels_last)
     average = {k: v.clone() for k, v in net.state_dict().items()}
     optimiser = torch.optim.AdamW(net.parameters(), lr=a.rate, weight_decay=0.01)
     RUNS.mkdir(exist_ok=True)
@@ -104,7 +106,7 @@ def main() -> None:
         average, step, trained_s = saved["average"], saved["step"], saved["trained_s"]
     rng = np.random.default_rng([a.seed, step])
     pool = start_pool(a.kind, a.pool, seed=a.seed * 100003 + step, workers=a.workers)
-    while pool.made.value < 100 * a.batch:
+    while pool.made.value < 100 * size:
         time.sleep(0.5)
     began, log, saved_at = time.time(), [], time.time()
     while (elapsed := time.time() - began) < 60 * a.minutes:
@@ -113,7 +115,7 @@ def main() -> None:
         rate = float(a.rate * warm * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * share))))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        images, maps, values = (t.to(device) for t in augment(*pool.batch(a.batch, rng), a.kind, rng))
+        images, maps, values = (t.to(device) for t in augment(*pool.batch(size, rng), a.kind, rng))
         images = images.contiguous(memory_format=torch.channels_last)
         net.train()
         with torch.autocast(device.type, torch.bfloat16):
@@ -153,7 +155,12 @@ def main() -> None:
 
 
 def _save(
-    path: Path, net: UNet, optimiser: torch.optim.Optimizer, average: dict[str, Tensor], step: int, s: float
+    path: Path,
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict[str, Tensor],
+    step: int,
+    s: float,
 ) -> None:
     part = path.with_suffix(".part")
     torch.save(

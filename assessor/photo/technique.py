@@ -1,8 +1,7 @@
 """Which technique a wound shows: recognised from looks, knots and slants, or declared and checked.
 
-How it looks is the fine network's word (`WoundFinding.technique_log_p`); interrupted is told from running by
-knots and lean. Of the others the network tells horizontal mattress; it still takes most for interrupted
-(model card), so declare them. Nothing here needs a scale.
+How it looks is a network's word (`WoundFinding.technique_log_p`); interrupted is told from running by knots
+and lean, which do so better. Nothing here needs a scale.
 """
 
 from __future__ import annotations
@@ -22,6 +21,9 @@ NAME_FROM = 0.80  # posterior from which a name is given
 OBJECT_FROM = 0.90  # posterior from which a declared name is doubted
 MAX_CONFIDENCE = 0.98  # a photo of another technique altogether is always possible
 
+# Before looking: odds of either simple technique against any other (nine rows of ten are simple, each of five
+# others 2 %); and of a cut not sutured yet against a closure that hides its stitches, where none are seen.
+SIMPLE_ODDS, UNSUTURED_ODDS = 20.0, 3.0
 # Share of interrupted among practice pads of the two: it is what trainees start with and practise most.
 INTERRUPTED_PRIOR = 0.6
 # Chance that a knot is reported at a stitch that has one, and at one that has none; and that the
@@ -54,19 +56,17 @@ def recognise(wound: WoundFinding, declared: str | None) -> tuple[Technique, tup
 
 def technique_chances(wound: WoundFinding) -> dict[str, float] | None:
     """Posterior of each technique; None where there are stitches, but fewer than 3 whole ones."""
-    looks = wound.technique_log_p
-    if not wound.stitches and looks is not None and wound.incision_px is not None:
-        return _normalised({name: math.exp(p) for name, p in zip(TECHNIQUES, looks, strict=True)})
     running = running_probability(wound)
+    if wound.technique_log_p is None:
+        return None if running is None else {"simple_running": running, "simple_interrupted": 1 - running}
+    chances = {name: math.exp(p) for name, p in zip(TECHNIQUES, wound.technique_log_p, strict=True)}
+    if not wound.stitches and wound.incision_px is not None:
+        return _normalised(chances | {"unknown": UNSUTURED_ODDS * chances["unknown"]})
     if running is None:
         return None
-    if looks is None:
-        return {"simple_running": running, "simple_interrupted": 1 - running}
-    chances = {name: math.exp(p) for name, p in zip(TECHNIQUES, looks, strict=True)}
-    chances |= dict.fromkeys(("unknown", *HIDDEN), 0.0)  # its stitches are seen
-    simple = chances["simple_running"] + chances["simple_interrupted"]
+    simple = SIMPLE_ODDS * (chances["simple_running"] + chances["simple_interrupted"])
     chances |= {"simple_running": simple * running, "simple_interrupted": simple * (1 - running)}
-    return _normalised(chances)
+    return _normalised(chances | {"unknown": 0.0})  # it is sutured
 
 
 def _normalised(chances: dict[str, float]) -> dict[str, float]:

@@ -49,7 +49,9 @@ def tilted(mm_to_px: Points, size: tuple[int, int], strength: float, rng: np.ran
     return np.asarray(cv2.getPerspectiveTransform(corners, moved), float) @ mm_to_px
 
 
-def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: float) -> Rendered:
+def render_strip(
+    rng: np.random.Generator, width: int, height: int, stitch_px: float, technique: str | None = None
+) -> Rendered:
     """A training picture: a piece of a wound, nearly level, its stitches about `stitch_px` long.
 
     A few show what must not be read, rulers and frames without a wound or a row across the strip; those
@@ -57,7 +59,7 @@ def render_strip(rng: np.random.Generator, width: int, height: int, stitch_px: f
     as a crop of a real photo.
     """
     kit = str(rng.choice(["silicone", "rubber", "skin"], p=[0.36, 0.18, 0.46]))
-    wound = sample_wound(rng, kit)
+    wound = sample_wound(rng, kit, technique)
     wanted = stitch_px * float(np.exp(rng.normal(0, 0.2)))
     native = float(np.exp(rng.uniform(np.log(17 if kit != "rubber" else 34), np.log(75))))
     zoom = wanted / native

@@ -11,6 +11,7 @@ from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
 from assessor.photo.perception.curve import Curve, Pyramid, Strip
 from assessor.photo.perception.fine import STITCH_PX
+from assessor.photo.perception.kind import technique_input, technique_log_p, technique_scores
 from assessor.photo.perception.looks import View, read_place
 from assessor.photo.perception.row import RowStitch
 from assessor.results import Point, StitchFinding, WoundFinding
@@ -19,7 +20,6 @@ MAX_WOUNDS = 6
 # beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch or a tail
 _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
-_OWN_HANDS = 2.0  # stitches of a row look alike: together they tell its technique as this many would
 _APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
 
 
@@ -63,16 +63,14 @@ def as_finding(view: View, known: Calibration, width: int, height: int) -> Wound
         reading.incision_probability,
         known.incision_sd_px / strip.zoom,
         stitches,
-        _technique(chosen, reading.technique),
+        _technique(view, known),
     )
 
 
-def _technique(chosen: list[RowStitch], along: NDArray[np.float64]) -> tuple[float, ...]:
-    """What the stitches say, or the line where there is none (log-probabilities)."""
-    said = np.array([s.seen.technique for s in chosen])
-    log_p = said.mean(0) * min(len(said), _OWN_HANDS) if len(said) else along
-    log_p = log_p - np.logaddexp.reduce(log_p)
-    return tuple(round(float(p), 3) for p in log_p)
+def _technique(view: View, known: Calibration) -> tuple[float, ...]:
+    """How it looks: the log-probability of each of TECHNIQUES."""
+    scores = technique_scores(technique_input(view.strip.bgr, view.reading.seen), view.strip.covered)
+    return tuple(round(float(p), 3) for p in technique_log_p(scores, known.technique_sharpness))
 
 
 def _stitch(strip: Strip, chosen: RowStitch, known: Calibration, width: int, height: int) -> StitchFinding:

@@ -18,7 +18,8 @@ class Calibration:
 
     A candidate's confidence is sigmoid(weights . cues + offset), the cues being those of `row`, its own
     log-odds the first of them. A bite's standard deviation is a base, larger under a knot, plus a share of
-    how far the cues for it lie apart.
+    how far the cues for it lie apart. A technique's score times `technique_sharpness` is its log-probability,
+    but for a constant.
     """
 
     confidence_weights: tuple[float, ...] = (1.0,)
@@ -27,6 +28,7 @@ class Calibration:
     hidden_bite_sd_px: float = 2.5
     spread_share: float = 0.5
     incision_sd_px: float = 1.2
+    technique_sharpness: float = 1.0
 
     def confidence(self, cues: NDArray[np.float64]) -> float:
         weights = np.asarray(self.confidence_weights)

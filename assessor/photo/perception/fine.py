@@ -29,39 +29,37 @@ class StripStitch:
     bite_heat: tuple[float, float]  # how much either looks like a bite, 0 to 1
     knot: Points | None
     knot_probability: float
-    technique: Points  # log-probability of each of TECHNIQUES
 
 
 @dataclass(frozen=True, slots=True)
 class StripReading:
     """What the strip shows: candidates left to right, the incision's course as (n, 2) or empty.
 
-    `technique` is the log-probability of each of TECHNIQUES along the incision, empty without one.
+    `seen` (7, h/2, w/2): how likely incision, strand, tail, middle, either bite and knot are everywhere.
     """
 
     stitches: list[StripStitch]
     incision: Points
     incision_probability: float
-    technique: Points
+    seen: Array
 
 
 def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReading:
     """Run the fine network on a strip (h, w, 3) and decode its maps."""
     maps = run("fine", bgr)
     inside = covered[::2, ::2]
-    incision, middle = sigmoid(maps[0]) * inside, sigmoid(maps[3]) * inside
-    bites, knots = sigmoid(maps[4:6]), sigmoid(maps[6]) * inside
-    kinds = _log_softmax(maps[11:])
+    seen = sigmoid(maps[:7])
+    incision, middle, bites, knots = seen[0] * inside, seen[3] * inside, seen[4:6], seen[6] * inside
     stitches = []
     for y, x in _peaks(middle, _PEAK, 1):
         offsets = _around(maps[7:11], middle, y, x) * OFFSET_UNIT
         ends, spread, heat = [], [], []
         for k in (0, 1):
             guess = np.array([x + offsets[2 * k], y + offsets[2 * k + 1]])
-            seen, hot = _settle(bites[k], guess)
-            ends.append(seen)
+            end, hot = _settle(bites[k], guess)
+            ends.append(end)
             heat.append(hot)
-            spread.append(float(np.linalg.norm(seen - guess)) * 2)
+            spread.append(float(np.linalg.norm(end - guess)) * 2)
         knot, sure = _knot_of(knots, np.array(ends))
         stitches.append(
             StripStitch(
@@ -71,21 +69,11 @@ def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReadi
                 (heat[0], heat[1]),
                 None if knot is None else half_to_full(knot),
                 sure,
-                kinds[:, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].mean((1, 2)),
             )
         )
     stitches.sort(key=lambda s: s.bites[:, 0].mean())
     course, sure = _incision(incision)
-    at = np.clip(np.round((course - 0.5) / 2).astype(int), 0, [incision.shape[1] - 1, incision.shape[0] - 1])
-    along = kinds[:, at[:, 1], at[:, 0]].mean(1) if len(at) else np.zeros(0)
-    return StripReading(stitches, course, sure, along)
-
-
-def _log_softmax(x: Array) -> Points:
-    """Over the first axis."""
-    high = x - x.max(0)
-    result: Points = (high - np.log(np.exp(high).sum(0))).astype(float)
-    return result
+    return StripReading(stitches, course, sure, seen)
 
 
 def _peaks(heat: Array, least: float, radius: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The two networks, read from ONNX and run by cv2.dnn: pictures in, probability and value maps out."""
+"""The networks, read from ONNX and run by cv2.dnn: pictures in, probability and value maps out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def _net(name: str) -> Any:
 
 def run(name: str, bgr: NDArray[np.uint8]) -> Array:
     """Run network `name` on (h, w, 3) uint8, sides multiples of 32 -> raw maps (c, h', w')."""
-    blob = cv2.dnn.blobFromImage(bgr, 1 / 255.0)
+    return forward(name, np.asarray(cv2.dnn.blobFromImage(bgr, 1 / 255.0), np.float32))
+
+
+def forward(name: str, blob: Array) -> Array:
+    """Run network `name` on (1, c, h, w), 0 to 1 -> raw maps (c', h', w')."""
     with _LOCK:
         net = _net(name)
         net.setInput(blob)
