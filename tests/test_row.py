@@ -19,7 +19,7 @@ def candidate(
     x: float, p: float = 0.95, top: float = 40.0, bottom: float = 88.0, lean: float = 0.0
 ) -> StripStitch:
     bites = np.array([[x - lean / 2, top], [x + lean / 2, bottom]])
-    return StripStitch(bites, p, (1.0, 1.0), (0.8, 0.8), None, 0.0, np.zeros(10))
+    return StripStitch(bites, p, (1.0, 1.0), (0.8, 0.8), None, 0.0)
 
 
 def xs(candidates: list[StripStitch], known: Calibration = PLAIN) -> list[float]:
