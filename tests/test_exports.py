@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -13,6 +14,9 @@ import pypdfium2
 import pytest
 from school import School, school
 from test_batches import done, packed, send, task
+
+from api.exports.report import class_pdf
+from api.store.summaries import ClassSummary
 
 FILES = {
     "Pupil_1001_assignsubmission_file_/pad.jpg": b"pad 1",
@@ -114,6 +118,27 @@ def test_reports_say_what_was_measured_and_why_not(room: School) -> None:
     assert "This is no photo. Send a photo." in text_of(
         got(room, f"/submissions/{room.ids['Zoë Grey']}/report.pdf")
     )
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "other"),
+    [("fonts-dejavu-core", "Żółć", "Ěřůň"), ("fonts-droid-fallback", "王芳", "李娜"), ("", "Zoë", "Bob")],
+)
+def test_names_in_reports_are_no_boxes(package: str, name: str, other: str) -> None:
+    if package and not list(Path("/usr/share/doc").glob(package)):
+        pytest.skip(f"apt-get install {package}")
+    nothing = ClassSummary({}, [], {}, {}, {})
+
+    def drawn(title: str) -> bytes:
+        document = pypdfium2.PdfDocument(class_pdf([], nothing, title))
+        try:
+            return document[0].render(scale=1).to_numpy().tobytes()
+        finally:
+            document.close()
+
+    assert name in text_of(class_pdf([], nothing, name))
+    assert drawn(name) == drawn(name)
+    assert drawn(name) != drawn(other)  # boxes of one width all look alike
 
 
 def test_feedback_files_are_named_as_moodle_takes_them(room: School) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,9 +17,11 @@ from api.store.summaries import ClassSummary
 from assessor.results import Target
 from assessor.rubric.words import LABELS, aim, number, percent
 
-# Letters of all of Europe; Debian's package fonts-dejavu-core. Without it western Europe's only.
+# Debian's fonts-dejavu-core has the letters of all of Europe, fonts-droid-fallback those of China, Japan and
+# Korea. Without them western Europe's only.
 _DEJAVU = Path("/usr/share/fonts/truetype/dejavu")
-FONT, BOLD = "Report", "Report-Bold"
+_DROID = Path("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf")
+FONT, BOLD, EAST = "Report", "Report-Bold", "Report-East"
 INK, FAINT, LINE, BAR = "#1b2733", "#5c6b7a", "#d5dce3", "#2f6f8f"
 FOOT = "Surface geometry of a practice pad, from a photo. For training; not for patients or credentialing."
 
@@ -32,10 +35,8 @@ def trainee_pdf(one: Graded, picture: bytes | None) -> bytes:
 
     styles = _styles()
     parts: list[Any] = [
-        Paragraph(escape(one.title), styles["title"]),
-        Paragraph(
-            f"{escape(one.name)} · handed in {one.row.submission.created_at:%d %B %Y}", styles["faint"]
-        ),
+        Paragraph(_text(one.title), styles["title"]),
+        Paragraph(f"{_text(one.name)} · handed in {one.row.submission.created_at:%d %B %Y}", styles["faint"]),
         Spacer(1, 8),
     ]
     if picture is not None:
@@ -45,19 +46,19 @@ def trainee_pdf(one: Graded, picture: bytes | None) -> bytes:
         parts += [image, Spacer(1, 10)]
     parts += [Paragraph(_grade(one), styles["grade"])]
     if one.row.override is not None:
-        reason = escape(one.row.override.reason).replace("\n", "<br/>")
+        reason = _text(one.row.override.reason).replace("\n", "<br/>")
         parts += [Paragraph(f"<b>Changed by the instructor:</b> {reason}", styles["body"])]
     document = one.document or {}
     at = main_wound(document)
     if "error" in document:
         error = document["error"]
-        parts += [Paragraph(escape(f"{error['text']} {error['hint']}"), styles["body"])]
+        parts += [Paragraph(_text(f"{error['text']} {error['hint']}"), styles["body"])]
     elif at is None:
         parts += [Paragraph("No wound was found on the photo.", styles["body"])]
     else:
         parts += _wound(document["wounds"][at], styles)
     for warning in document.get("warnings", ()):
-        parts += [Paragraph(escape(warning["text"]), styles["faint"])]
+        parts += [Paragraph(_text(warning["text"]), styles["faint"])]
     return _built(parts, f"{one.title}: {one.name}", _provenance(one))
 
 
@@ -68,7 +69,7 @@ def class_pdf(graded: Iterable[Graded], summary: ClassSummary, title: str) -> by
     styles = _styles()
     states = ", ".join(f"{n} {state}" for state, n in summary.states.items() if n)
     parts: list[Any] = [
-        Paragraph(escape(title), styles["title"]),
+        Paragraph(_text(title), styles["title"]),
         Paragraph(states or "nothing handed in yet", styles["faint"]),
         Spacer(1, 8),
     ]
@@ -114,15 +115,15 @@ def _wound(wound: dict[str, Any], styles: dict[str, Any]) -> list[Any]:
             rows.append([_label(name), value, target, points])
         elif metric["target"] is not None:
             unmeasured.append(f"{_label(name)} ({metric['status'].replace('_', ' ')})")
-    parts: list[Any] = [Paragraph(escape(hint["text"]), styles["body"]) for hint in wound["hints"]]
+    parts: list[Any] = [Paragraph(_text(hint["text"]), styles["body"]) for hint in wound["hints"]]
     parts += [
         Spacer(1, 6),
-        Paragraph(f"Measures: {escape(wound['technique']['name'].replace('_', ' '))}", styles["head"]),
+        Paragraph(f"Measures: {_text(wound['technique']['name'].replace('_', ' '))}", styles["head"]),
         _table(rows, styles, (190, 130, 120, 75)),
     ]
     if unmeasured:
         text = "Not measured, and so without influence on the grade: " + ", ".join(unmeasured) + "."
-        parts += [Spacer(1, 4), Paragraph(escape(text), styles["faint"])]
+        parts += [Spacer(1, 4), Paragraph(_text(text), styles["faint"])]
     return parts
 
 
@@ -180,7 +181,7 @@ def _table(rows: Sequence[Sequence[str]], styles: dict[str, Any], widths: Sequen
     from reportlab.platypus import Paragraph, Table, TableStyle
 
     cells = [
-        [Paragraph(escape(text), styles["cell" if at else "faint"]) for text in row]
+        [Paragraph(_text(text), styles["cell" if at else "faint"]) for text in row]
         for at, row in enumerate(rows)
     ]
     look = TableStyle(
@@ -206,6 +207,8 @@ def _styles() -> dict[str, Any]:
     plain, bold = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf") if whole else ("Vera.ttf", "VeraBd.ttf")
     for name, file in ((FONT, plain), (BOLD, bold)):
         pdfmetrics.registerFont(TTFont(name, str(_DEJAVU / file) if whole else file))
+    if _DROID.is_file():
+        pdfmetrics.registerFont(TTFont(EAST, str(_DROID)))
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
     body = ParagraphStyle(
         "body", fontName=FONT, fontSize=9.5, leading=13, textColor=HexColor(INK), spaceAfter=4
@@ -222,6 +225,20 @@ def _styles() -> dict[str, Any]:
         "faint": style("faint", fontSize=8, leading=11, textColor=HexColor(FAINT)),
         "cell": style("cell", fontSize=8.5, leading=11, spaceAfter=0),
     }
+
+
+def _text(text: str) -> str:
+    """For a Paragraph: escaped, and what the font lacks in the one that has it."""
+    from reportlab.pdfbase import pdfmetrics
+
+    _styles()  # registers the fonts
+    known = pdfmetrics.getFont(FONT).face.charToGlyph
+    east = pdfmetrics.getFont(EAST).face.charToGlyph if EAST in pdfmetrics.getRegisteredFontNames() else {}
+    parts = []
+    for is_east, letters in groupby(text, lambda c: ord(c) not in known and ord(c) in east):
+        run = escape("".join(letters))
+        parts.append(f'<font name="{EAST}">{run}</font>' if is_east else run)
+    return "".join(parts)
 
 
 def _built(parts: list[Any], title: str, foot: str) -> bytes:
@@ -241,7 +258,7 @@ def _footer(text: str) -> Callable[[Any, Any], None]:
     from reportlab.platypus import Paragraph
 
     def draw(canvas: Any, template: Any) -> None:
-        note = Paragraph(escape(text), _styles()["faint"])
+        note = Paragraph(_text(text), _styles()["faint"])
         _, height = note.wrap(template.width, 40)
         note.drawOn(canvas, template.leftMargin, 34 - height / 2)
         canvas.setFont(FONT, 8)
