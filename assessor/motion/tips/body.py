@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from assessor.motion.flow import Flags, Float, Grey
 
 SMOOTH_PX = 0.8
-MOST_PIXELS, FEWEST_PIXELS = 1000, 60
-STEEP_SHARE = 0.6  # the steepest tell the place; the others keep contrast from being taken for motion
+MOST_PIXELS, FEWEST_PIXELS = 2000, 60
 MOST_ROUNDS, DONE_PX = 8, 0.002
 OUTLIER = 3.0  # times the usual residual of one picture
 LASTING, MEMORY = 2.5, 0.96  # times the usual lasting residual; memory of it a picture
@@ -182,9 +181,8 @@ def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
         mask[[0, 1, -2, -1]] = 0
         mask[:, [0, 1, -2, -1]] = 0
         y, x = np.nonzero(mask)
-        if len(x) > MOST_PIXELS:
-            some = _chosen(np.hypot(part[y, x + 1] - part[y, x - 1], part[y + 1, x] - part[y - 1, x]))
-            x, y = x[some], y[some]
+        some = np.linspace(0, len(x) - 1, min(len(x), MOST_PIXELS)).astype(int)
+        x, y = x[some], y[some]
     if len(x) == 0:
         none = np.zeros(0)
         return _Pixels(np.zeros((0, 2)), none, np.zeros((0, 2)), none, none, none, none)
@@ -201,15 +199,6 @@ def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
         stays=np.zeros(n),
         stays_power=np.zeros(n),
     )
-
-
-def _chosen(steepness: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Indices of `MOST_PIXELS` of them: the steepest, and some of the others, evenly."""
-    steep = round(STEEP_SHARE * MOST_PIXELS)
-    order = np.argpartition(-steepness, steep)
-    others = np.sort(order[steep:])
-    some = np.linspace(0, len(others) - 1, MOST_PIXELS - steep).astype(int)
-    return np.sort(np.concatenate([order[:steep], others[some]]))
 
 
 def _smooth(part: Grey) -> NDArray[np.float32]:
