@@ -32,6 +32,7 @@ OWN_MOTION = 0.004
 BLIND_TIMES = 3.0  # as far where no background tells what the camera did
 SMALL_MOTION = 0.0005  # enough where it was watched for a while and all else is still
 WATCHED_S = 1.0
+HELD_STILL_S = 0.7
 FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
 SAME_TURN_RAD = math.radians(18)
 NEW = 0.35  # mean share of the time that a shaft's edges were there: below this it came just now
@@ -167,7 +168,9 @@ class Tracker:
         diagonal = math.hypot(*now.shape)
         for follower in followers + [f for f, _ in self._candidates]:
             cv2.fillConvexPoly(covered, follower.body(diagonal, 1.6), 255)
-        for follower in followers:
+        # Where nothing moved for a while, the longest candidate is likely held: its hand is no background.
+        waited = [f for f, born_s in self._candidates if t_s - born_s > HELD_STILL_S and not self._slots]
+        for follower in followers or sorted(waited, key=lambda f: -f.support_px)[:1]:
             if follower.axis_rad is not None:  # what trembles along is no background
                 cv2.fillConvexPoly(covered, follower.hand(diagonal), 255)
         step = self._background.step(before, now, covered)
