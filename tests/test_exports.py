@@ -122,7 +122,12 @@ def test_reports_say_what_was_measured_and_why_not(room: School) -> None:
 
 @pytest.mark.parametrize(
     ("package", "name", "other"),
-    [("fonts-dejavu-core", "Żółć", "Ěřůň"), ("fonts-droid-fallback", "王芳", "李娜"), ("", "Zoë", "Bob")],
+    [
+        ("fonts-dejavu-core", "Żłć", "Ěřů"),
+        ("fonts-wqy-zenhei", "王芳", "李娜"),
+        ("fonts-wqy-zenhei", "김민수", "박지우"),
+        ("", "Zoë", "Bob"),
+    ],
 )
 def test_names_in_reports_are_no_boxes(package: str, name: str, other: str) -> None:
     if package and not list(Path("/usr/share/doc").glob(package)):

@@ -17,10 +17,10 @@ from api.store.summaries import ClassSummary
 from assessor.results import Target
 from assessor.rubric.words import LABELS, aim, number, percent
 
-# Debian's fonts-dejavu-core has the letters of all of Europe, fonts-droid-fallback those of China, Japan and
+# Debian's fonts-dejavu-core has the letters of all of Europe, fonts-wqy-zenhei those of China, Japan and
 # Korea. Without them western Europe's only.
 _DEJAVU = Path("/usr/share/fonts/truetype/dejavu")
-_DROID = Path("/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf")
+_ZENHEI = Path("/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc")
 FONT, BOLD, EAST = "Report", "Report-Bold", "Report-East"
 INK, FAINT, LINE, BAR = "#1b2733", "#5c6b7a", "#d5dce3", "#2f6f8f"
 FOOT = "Surface geometry of a practice pad, from a photo. For training; not for patients or credentialing."
@@ -207,8 +207,8 @@ def _styles() -> dict[str, Any]:
     plain, bold = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf") if whole else ("Vera.ttf", "VeraBd.ttf")
     for name, file in ((FONT, plain), (BOLD, bold)):
         pdfmetrics.registerFont(TTFont(name, str(_DEJAVU / file) if whole else file))
-    if _DROID.is_file():
-        pdfmetrics.registerFont(TTFont(EAST, str(_DROID)))
+    if _ZENHEI.is_file():
+        pdfmetrics.registerFont(TTFont(EAST, str(_ZENHEI)))
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
     body = ParagraphStyle(
         "body", fontName=FONT, fontSize=9.5, leading=13, textColor=HexColor(INK), spaceAfter=4
