@@ -338,12 +338,14 @@ class Tracker:
         self._slots.append(_Slot(follower, self._next_segment(), t_s, None, click))
 
     def _room(self) -> bool:
-        """Whether another candidate may be watched: the one that moved least makes room, once it had time."""
+        """Whether another candidate may be watched: one that moved little makes room, once it had time. Those
+        that moved most stay, else what a hand holds still would never be watched for long enough."""
         if len(self._candidates) >= MOST_CANDIDATES:
-            watched = [c for c in self._candidates if c[0].seen >= MIN_WATCHED]
+            least_first = sorted(self._candidates, key=lambda c: c[0].range_px())
+            watched = [c for c in least_first[:-MOST_TIPS] if c[0].seen >= MIN_WATCHED]
             if not watched:
                 return False
-            self._candidates.remove(min(watched, key=lambda c: c[0].range_px()))
+            self._candidates.remove(watched[0])
         return True
 
     def _check(self, grey: NDArray[np.uint8], t_s: float, finder: Finder) -> None:
