@@ -18,6 +18,7 @@ from .frames import Frame, to_grey
 from .tips.find import Finder
 from .tips.follow import DOUBT, Follower
 from .tips.marker import Marked, find_markers
+from .tips.relations import covers, lies_where, one_thing, same_tip, tip_of, turn_between
 from .tips.shafts import Shaft, lies_on
 
 MOST_TIPS = 2
@@ -34,15 +35,12 @@ SMALL_MOTION = 0.0005  # enough where it was watched for a while and all else is
 WATCHED_S = 1.0
 HELD_STILL_S = 0.7
 FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
-SAME_TURN_RAD = math.radians(18)
 NEW = 0.35  # mean share of the time that a shaft's edges were there: below this it came just now
 LEAST = 0.22  # of the diagonal: support of a shaft below which it may be a finger
 LONG = 0.35  # of the diagonal: support of a shaft that needs no further proof where it is new
 WATCH_FIRST_S = 0.25
 BETTER = 1.5  # times the support
 WEAKER = 0.5  # a tip gives way to a shaft seen twice as well
-INSIDE = 0.25  # of a length: so far behind its tip is its body
-ARMS = 0.2  # of the length: as far apart are the arms of forceps
 MISSES = 8  # looks in a row without a shaft, after which a tip is given up
 MISSES_WEAK = 2  # the same where it stays with the background or few of its points agree
 CANDIDATE_S = 2.5
@@ -226,10 +224,10 @@ class Tracker:
         slot.follower, slot.lost_s, slot.pictures = None, t_s, 0
 
     def _promote(self, follower: Follower) -> None:
-        if any(s.follower is not None and _same(s.follower, follower) for s in self._slots):
+        if any(s.follower is not None and same_tip(s.follower, follower) for s in self._slots):
             return
         free = [s for s in self._slots if s.follower is None]
-        whole = [s for s in self._slots if s.follower is not None and _one_thing(s.follower, follower)]
+        whole = [s for s in self._slots if s.follower is not None and one_thing(s.follower, follower)]
         if whole:  # the same thing with root and tip exchanged, or a part of it: the better seen counts
             slot = whole[0]
             assert slot.follower is not None
@@ -282,7 +280,7 @@ class Tracker:
             self._regain(slot, moving, t_s, diagonal)
         known = [s.follower for s in self._slots if s.follower is not None] + [f for f, _ in self._candidates]
         for shaft in moving + every:
-            if not any(_overlap(shaft, f) for f in known):
+            if not any(covers(shaft, f) for f in known):
                 follower = Follower.on(shaft)
                 known.append(follower)
                 if (
@@ -359,11 +357,11 @@ class Tracker:
                 if not follower.check(grey) or follower.missed >= MISSES:
                     self._lose(slot, t_s)
                 continue
-            near = finder.near(grey, _tip(follower))
+            near = finder.near(grey, tip_of(follower))
             if follower.axis_rad is not None:
                 near = [s.turned(follower.axis_rad) for s in near]
-            passing = any(lies_on(_tip(follower), follower.axis_rad, s) for s in near)
-            near = [s for s in near if _on(s, follower)]
+            passing = any(lies_on(tip_of(follower), follower.axis_rad, s) for s in near)
+            near = [s for s in near if lies_where(s, follower)]
             if not near and (passing or follower.unchanged(grey)):
                 # In line with another instrument, or edges that LSD misses now and then: the same as before.
                 follower.missed = 0
@@ -382,10 +380,10 @@ class Tracker:
         best, least = None, 1.0
         for shaft in shafts:
             turned = shaft if slot.axis_rad is None else shaft.turned(slot.axis_rad)
-            turn = _turn(turned.axis_rad, slot.axis_rad) / math.radians(40)
+            turn = turn_between(turned.axis_rad, slot.axis_rad) / math.radians(40)
             way = math.dist(turned.tip_px, slot.tip) / (diagonal * (0.08 + 0.4 * (t_s - slot.lost_s)))
             held = any(
-                s.follower is not None and _overlap(turned, s.follower) for s in self._slots if s is not slot
+                s.follower is not None and covers(turned, s.follower) for s in self._slots if s is not slot
             )
             if max(turn, way) < least and not held and (shaft.settled < NEW or way < 0.15):
                 best, least = turned, max(turn, way)
@@ -395,56 +393,5 @@ class Tracker:
             slot.follower.velocity = (slot.follower.tip - slot.tip) / max(1, slot.pictures)
 
 
-def _tip(follower: Follower) -> Point:
-    return float(follower.tip[0]), float(follower.tip[1])
-
-
-def _turn(a: float | None, b: float | None) -> float:
-    return 0.0 if a is None or b is None else float(abs(math.remainder(a - b, 2 * math.pi)))
-
-
-def _on(shaft: Shaft, follower: Follower) -> bool:
-    """Whether `shaft` is what `follower` holds: same direction, side by side, tip near."""
-    if _turn(shaft.axis_rad, follower.axis_rad) > SAME_TURN_RAD:
-        return False
-    c, s = math.cos(shaft.axis_rad), math.sin(shaft.axis_rad)
-    dx, dy = follower.tip[0] - shaft.tip_px[0], follower.tip[1] - shaft.tip_px[1]
-    beside, before = abs(dy * c - dx * s), abs(dx * c + dy * s)
-    return bool(beside < 0.5 * shaft.width_px + 8 and before < max(50.0, shaft.width_px))
-
-
-def _overlap(shaft: Shaft, follower: Follower) -> bool:
-    """Whether `shaft` is, or is part of, what `follower` holds already."""
-    if _turn(shaft.axis_rad, follower.axis_rad) > 2 * SAME_TURN_RAD:
-        return False
-    if math.dist(shaft.tip_px, follower.tip) < max(20.0, shaft.width_px):
-        return True
-    if _turn(shaft.axis_rad, follower.axis_rad) < SAME_TURN_RAD:  # the other arm of forceps
-        c, s = math.cos(shaft.axis_rad), math.sin(shaft.axis_rad)
-        dx, dy = follower.tip[0] - shaft.tip_px[0], follower.tip[1] - shaft.tip_px[1]
-        apart_px = ARMS * max(shaft.length_px, follower.length_px)
-        if abs(dy * c - dx * s) < apart_px and abs(dx * c + dy * s) < 1.5 * apart_px:
-            return True
-    return lies_on(_tip(follower), follower.axis_rad, shaft)
-
-
-def _same(a: Follower, b: Follower) -> bool:
-    return bool(math.dist(a.tip, b.tip) < 15) and _turn(a.axis_rad, b.axis_rad) < SAME_TURN_RAD
-
-
-def _one_thing(a: Follower, b: Follower) -> bool:
-    """Whether they lie on each other along one axis, whatever their directions."""
-    if a.axis_rad is None or b.axis_rad is None:
-        return False
-    if abs(math.remainder(a.axis_rad - b.axis_rad, math.pi)) > SAME_TURN_RAD:
-        return False
-    return any(
-        abs(beside) < 0.7 * max(one.width_px, other.width_px) + 6
-        and -one.length_px < along < -INSIDE * one.length_px
-        for one, other in ((a, b), (b, a))
-        for along, beside in [one.seen_from(other.tip)]
-    )
-
-
 def _apart(slot: _Slot, follower: Follower) -> float:
-    return _turn(slot.axis_rad, follower.axis_rad)
+    return turn_between(slot.axis_rad, follower.axis_rad)
