@@ -107,7 +107,9 @@ def draw_incision(
     """The cut: an optional painted stripe, an optional gaping lens, a dark slit."""
     u = np.linspace(0, curve.length_mm, 60)
     line = curve.to_mm(u, 0.0)
-    if ink is not None:
+    if ink is not None and rng.random() < 0.4:
+        _draw_lip(canvas, curve, stitch_mm, ink, ink_width_mm, rng)
+    elif ink is not None:
         _draw_ink(canvas, curve, ink, ink_width_mm, rng)
         if rng.random() < 0.35:  # the cut's own inner edge parts the stripe
             pale = tuple(np.clip(rng.uniform(0.7, 1.25) * np.array([165, 180, 225.0]), 0, 250))
@@ -135,14 +137,53 @@ def draw_incision(
             )
 
 
-def _draw_ink(canvas: Canvas, curve: Curve, ink: Colour, width_mm: float, rng: np.random.Generator) -> None:
-    """A marker's stripe, often beside the cut rather than on it: smeared, patchy, worn, grainy."""
+def _draw_lip(
+    canvas: Canvas,
+    curve: Curve,
+    stitch_mm: float,
+    ink: Colour,
+    width_mm: float,
+    rng: np.random.Generator,
+) -> None:
+    """A stripe that was cut through: its ink on one lip, up to the edge or to the pale wall below it, the
+    other lip bare or with what is left of it, in the shade of the first."""
+    u = np.linspace(0, curve.length_mm, 60)
+    side = float(rng.choice([-1.0, 1.0]))
+    width_mm = max(width_mm, stitch_mm * rng.uniform(0.05, 0.5))
+    wall = stitch_mm * rng.uniform(0.01, 0.14) * _wander(60, 0.15, rng) * (rng.random() < 0.6)
+    _draw_ink(canvas, curve, ink, width_mm, rng, side * (wall + 0.5 * width_mm * rng.uniform(0.8, 1.3)))
+    if rng.random() < 0.4:
+        rest = width_mm * rng.uniform(0.2, 0.7)
+        _draw_ink(canvas, curve, ink, rest, rng, np.full(60, -side * rest * rng.uniform(0.5, 1.2)))
+    if wall.any():
+        pale = tuple(np.clip(rng.uniform(0.8, 1.2) * np.array([170, 190, 230.0]), 0, 250))
+        lip = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, side * wall)[::-1]])
+        canvas.polygon(lip, pale, rng.uniform(0.2, 0.9), 0.01 * stitch_mm)
+    shade = stitch_mm * rng.uniform(0.02, 0.2)
+    dark = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, -side * shade)[::-1]])
+    canvas.polygon(dark, (25, 40, 70), rng.uniform(0.05, 0.45), 0.25 * shade)
+    canvas.stroke(
+        curve.to_mm(u, 0.0), 0.015 * stitch_mm, (30, 40, 70), rng.uniform(0.0, 0.7), 0.006 * stitch_mm
+    )
+
+
+def _draw_ink(
+    canvas: Canvas,
+    curve: Curve,
+    ink: Colour,
+    width_mm: float,
+    rng: np.random.Generator,
+    aside_mm: Points | None = None,
+) -> None:
+    """A marker's stripe, smeared, patchy, worn, grainy; `aside_mm` (60,) from the cut, or often beside it."""
     n = 60
     u = np.linspace(0, curve.length_mm, n)
     strength = rng.uniform(0.35, 1.0)
-    off = (rng.normal(0, 0.25) if rng.random() < 0.5 else 0.0) * width_mm + 0.1 * width_mm * np.cumsum(
-        rng.normal(0, 0.2, n)
-    )
+    off = aside_mm
+    if off is None:
+        off = (rng.normal(0, 0.25) if rng.random() < 0.5 else 0.0) * width_mm + 0.1 * width_mm * np.cumsum(
+            rng.normal(0, 0.2, n)
+        )
     stripe = Canvas(canvas.width, canvas.height, canvas.mm_to_px, canvas.supersample, channels=1)
     if rng.random() < 0.5:  # smeared beside the line
         wide, faint = width_mm * rng.uniform(2, 4), rng.uniform(0.05, 0.3)

@@ -49,6 +49,8 @@ class Wound:
     dot_radius_mm: float
     crosses_mm: tuple[Points, ...]
     holes_mm: Points
+    sunk: float  # how far the skin hides the strands between their bites, 0 to 1
+    bleed: float  # how far the ink has run into the skin around it, 0 to 1
 
 
 def sample_wound(
@@ -72,7 +74,7 @@ def sample_wound(
     if kit == "rubber":
         diameter = stitch * float(rng.uniform(0.04, 0.115))
     else:
-        thinnest = 0.014 if kit == "skin" else 0.022
+        thinnest = 0.009 if kit == "skin" else 0.022
         diameter = stitch * float(np.exp(rng.uniform(np.log(thinnest), np.log(0.085))))
     # short stitches pulled tight: a big knot over the cut, free ends as long as the bites
     tight = kit == "silicone" and rng.random() < 0.18
@@ -113,11 +115,16 @@ def sample_wound(
             half = stitch * rng.uniform(0.15, 0.4)
             d = rng.normal(0, 0.1) * half
             crosses.append(np.concatenate([curve.to_mm(u - d, -half), curve.to_mm(u + d, half)]))
-    if len(dots) and rng.random() < 0.06:  # ink drawn or run from a dot to the cut, on one side
+    if len(dots) and rng.random() < 0.04:  # ink drawn or run from a dot to the cut, on one side
         side = rng.choice([-1.0, 1.0])
         for u in at_u:
             ends = side * sum(row.bite_mm) * np.array([rng.uniform(0.4, 0.55), rng.uniform(-0.1, 0.1)])
             crosses.append(curve.to_mm(u + rng.normal(0, 0.02, 2) * stitch, ends))
+    thread = sample_thread(rng, kit, diameter)
+    dot_ink = ink if rng.random() < 0.8 else INKS[int(rng.integers(0, len(INKS)))]
+    if kit == "skin" and rng.random() < 0.25:  # thread that its ink has dyed
+        dyed = np.clip(np.asarray(dot_ink) * rng.uniform(0.7, 1.3), 8, 245)
+        thread = replace(thread, colour=(float(dyed[0]), float(dyed[1]), float(dyed[2])))
     holes = np.zeros((0, 2))
     if rng.random() < 0.15:
         k = int(rng.integers(2, 14))
@@ -132,7 +139,8 @@ def sample_wound(
         curve=curve,
         closure=closure,
         row=row,
-        thread=sample_thread(rng, kit, diameter),
+        thread=thread,
+        sunk=float(rng.uniform(0.2, 0.9)) if kit == "skin" and rng.random() < 0.4 else 0.0,
         stitch_mm=stitch,
         gap_mm=gap,
         ink=ink if painted else None,
@@ -141,8 +149,9 @@ def sample_wound(
         gape_mm=sides,
         slit_alpha=float(rng.uniform(0, 0.9 if kit != "rubber" else 0.75) * (rng.random() < 0.75)),
         dots_mm=dots,
-        dot_ink=ink if rng.random() < 0.8 else INKS[int(rng.integers(0, len(INKS)))],
-        dot_radius_mm=stitch * float(rng.uniform(0.025, 0.11)),
+        dot_ink=dot_ink,
+        dot_radius_mm=stitch * float(rng.uniform(0.025, 0.12)),
+        bleed=float(rng.uniform(0.1, 0.5)) if kit == "skin" and rng.random() < 0.3 else 0.0,
         crosses_mm=tuple(crosses),
         holes_mm=holes,
     )
@@ -162,7 +171,8 @@ def sample_thread(rng: np.random.Generator, kit: str, diameter_mm: float) -> Thr
 
 def with_contrast(wound: Wound, ground: Colour, rng: np.random.Generator) -> Wound:
     """The same wound, its thread changed to black or white where it would vanish on the pad."""
-    if np.abs(np.asarray(wound.thread.colour) - np.asarray(ground)).max() > 55:
+    least = 30 if wound.kit == "skin" else 55
+    if np.abs(np.asarray(wound.thread.colour) - np.asarray(ground)).max() > least:
         return wound
     dark = (28.0, 26.0, 28.0) if sum(ground) > 210 or rng.random() < 0.1 else (215.0, 222.0, 225.0)
     return replace(wound, thread=replace(wound.thread, colour=dark, opacity=1.0))
@@ -193,7 +203,7 @@ def _dots(
 ) -> Points:
     size = sum(row.bite_mm)
     jitter = rng.uniform(0.01, 0.08) * size
-    rows = [1.0] if rng.random() < 0.8 else [1.0, float(rng.uniform(0.35, 0.6))]
+    rows = [1.0] if rng.random() < 0.7 else [1.0, float(rng.uniform(0.35, 0.6))]
     places: list[Points] = []
     if not bare and closure.technique not in ("horizontal_mattress", "figure_of_eight"):
         for s in closure.stitches:
@@ -226,6 +236,9 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
                     INKS[int(rng.integers(0, 3))],
                     rng,
                 )
+    for p in wound.dots_mm if wound.bleed else ():
+        reach = wound.dot_radius_mm * rng.uniform(1.5, 4.0)
+        canvas.disc(p, reach, wound.dot_ink, wound.bleed * rng.uniform(0.3, 1.0), 0.7 * reach)
     draw_dots(canvas, wound.dots_mm, wound.dot_radius_mm, wound.dot_ink, rng)
     for p in wound.holes_mm:
         canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
@@ -243,24 +256,34 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
         draw_staple(canvas, bar, rng)
     over = rng.random() < 0.6
     # a strand lies on the pad, a free end stands off it: its shadow lies farther away
-    strands = [(s, rng.uniform(0.1, 1.0)) for s in closure.strands]
-    tails = [(s, rng.uniform(0.3, 3.5)) for s in closure.tails]
+    strands = [(s, rng.uniform(0.1, 1.0), True) for s in closure.strands]
+    tails = [(s, rng.uniform(0.3, 3.5), False) for s in closure.tails]
     smear = wound.kit == "skin" and rng.random() < 0.4
-    for line, lift in strands + tails if over else tails + strands:
+    for line, lift, lies in strands + tails if over else tails + strands:
         if smear:  # ink rubbed off by the thread
             canvas.stroke(
                 line, 3 * thread.diameter_mm, wound.dot_ink, rng.uniform(0.05, 0.35), 1.5 * thread.diameter_mm
             )
-        draw_strand(
-            canvas,
-            line,
-            thread,
-            light * rng.uniform(0.5, 2.0),
-            rng,
-            thread.diameter_mm * lift,
-        )
+        for part, shown in _parts(line, wound.sunk, rng) if lies else [(line, 1.0)]:
+            draw_strand(
+                canvas,
+                part,
+                replace(thread, opacity=thread.opacity * shown),
+                light * rng.uniform(0.5, 2.0),
+                rng,
+                thread.diameter_mm * lift,
+            )
     for at, size in closure.knots:
         draw_knot(canvas, at, size, thread, light, rng)
+
+
+def _parts(line: Points, sunk: float, rng: np.random.Generator) -> list[tuple[Points, float]]:
+    """A strand cut into pieces and how much of each shows: skin closes over some of it."""
+    if not sunk or len(line) < 4:
+        return [(line, 1.0)]
+    cuts = np.sort(rng.integers(1, len(line) - 1, 2))
+    pieces = [line[: cuts[0] + 1], line[cuts[0] : cuts[1] + 1], line[cuts[1] :]]
+    return [(p, 1.0 - sunk * float(rng.uniform(0.2, 1.0))) for p in pieces if len(p) > 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,16 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
     if best.worth < _LITTLE:  # the first look may have been wrong about the size
         other = [_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES]
         best = max([best, *other], key=lambda v: v.worth)
-    elif best.worth < _DOUBT * len(best.stitches):
-        half = _look(photo, place.curve, place.stitch_px / 2, known)
+    best = _aimed(photo, best, known)
+    if _LITTLE <= best.worth < _DOUBT * len(best.stitches):
+        half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
         if len(half.stitches) == len(best.stitches) and half.worth > best.worth:
-            best = half
+            best = _aimed(photo, half, known)
+    return best
+
+
+def _aimed(photo: Pyramid, best: View, known: Calibration) -> View:
+    """The view, aimed anew at what it shows as long as that shows more."""
     for _ in range(_LOOKS - 1):
         better = _better_aim(best)
         if better is None:
