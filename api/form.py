@@ -159,6 +159,11 @@ def openapi_body(extra: dict[str, Any] | None = None) -> dict[str, Any]:
     }
     assert set(properties) == {"file", *OPTION_FIELDS}
     properties |= extra or {}
+    return multipart_body(properties)
+
+
+def multipart_body(properties: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI's request body of a form with a `file` and these other `properties`."""
     schema = {
         "type": "object",
         "properties": properties,

@@ -44,7 +44,13 @@ def is_local(host: str) -> bool:
     return name.lower() in LOCAL_HOSTS
 
 
-def same_origin(headers: Headers) -> bool:
-    """Whether a WebSocket comes from this service's own page, or from a program (which names no origin)."""
+def same_origin(headers: Headers, public_url: str | None) -> bool:
+    """Whether a request comes from this service's own page, or from a program (which names no origin).
+
+    `public_url` is the service's address in front of a proxy, which may change the Host header.
+    """
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    if origin is None:
+        return True
+    ours = {headers.get("host", "").lower(), urlsplit(public_url).netloc.lower() if public_url else ""}
+    return urlsplit(origin).netloc.lower() in ours - {""}

@@ -316,6 +316,14 @@ def test_no_page_from_elsewhere_may_open_it(client: httpx.Client) -> None:
         assert start(socket)["type"] == "ready"
 
 
+def test_behind_a_proxy_its_own_public_page_may_open_it() -> None:
+    with running(public_url="https://sutures.school.test") as client:
+        with open_socket(client, origin="https://sutures.school.test") as socket:
+            assert start(socket)["type"] == "ready"
+        with pytest.raises(InvalidStatus):
+            open_socket(client, origin="https://school.test")
+
+
 def test_visitors_are_sent_to_sign_in_where_grading_is_closed() -> None:
     with running(open_grading=False) as client, open_socket(client) as socket:
         assert refused(socket) == ("not_signed_in", 1008)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.clips import ClipJob, ClipJobs
 from api.errors import documented
-from api.form import MAX_FIELD_BYTES, file_name, opened_form, parse_number
+from api.form import MAX_FIELD_BYTES, file_name, multipart_body, opened_form, parse_number
 from api.routes.photos import JSON, PNG, prefers_png
 from api.security import OpenGrading
 from assessor.motion.options import MotionOptions, parse_tip
@@ -38,13 +38,7 @@ def _openapi_body() -> dict[str, Any]:
         "tips": {**text, "description": "x,y or x,y;x,y: where tips are in the first picture"},
         "exposure_s": {"type": "number", "exclusiveMinimum": 0},
     }
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": ["file"],
-        "additionalProperties": False,
-    }
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+    return multipart_body(properties)
 
 
 @router.post(

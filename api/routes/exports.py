@@ -7,7 +7,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
@@ -26,7 +26,7 @@ from api.store.blobs import Blobs
 from api.store.exports import Graded
 from api.store.models import Assignment
 from api.store.summaries import ClassSummary
-from assessor.agreement import bland_altman, icc_2_1
+from assessor.agreement import BlandAltman, bland_altman, icc_2_1
 
 router = APIRouter(tags=["exports"], responses=documented(400, 401, 403, 404, 408, 413, 500, 503, 507))
 
@@ -71,18 +71,6 @@ class IccOut(BaseModel):
     high: float
 
 
-class BlandAltmanOut(BaseModel):
-    n: int
-    bias: float
-    bias_half_width: float
-    sd: float
-    lower: float
-    upper: float
-    limits_half_width: float
-    slope: float | None
-    slope_half_width: float | None
-
-
 class PairOut(BaseModel):
     """Two who graded the same submissions, in percent of points; null where there are too few (3)."""
 
@@ -90,7 +78,7 @@ class PairOut(BaseModel):
     second: str
     n: int
     icc: IccOut | None = Field(description="ICC(2,1) with its 95 % interval")
-    bland_altman: BlandAltmanOut | None
+    bland_altman: BlandAltman | None
     points: list[tuple[int, float, float]] = Field(description="submission, first's and second's percent")
 
 
@@ -271,6 +259,6 @@ def _pair(first: str, second: str, by_marker: dict[str, dict[int, float]]) -> Pa
         second=second,
         n=len(points),
         icc=IccOut(value=icc.value, low=icc.low, high=icc.high) if icc else None,
-        bland_altman=BlandAltmanOut(**asdict(limits)) if limits else None,
+        bland_altman=limits,
         points=points,
     )

@@ -32,7 +32,7 @@ STOP = '{"type": "stop"}'
 @router.websocket("/live")
 async def live(socket: WebSocket) -> None:
     """The protocol of docs/service.md. A page from elsewhere may not open it (403)."""
-    if not same_origin(socket.headers):
+    if not same_origin(socket.headers, socket.app.state.settings.public_url):
         await socket.close()
         return
     await socket.accept()
