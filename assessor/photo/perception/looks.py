@@ -18,7 +18,7 @@ _GOOD_SIZE = 0.2  # octaves that stitches may be off their normal size
 _GOOD_CENTRE = 0.22  # of a stitch that the incision may be off the middle
 _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be tried as well
 _LITTLE = 1.0  # worth of a view that shows a stitch at most
-_DOUBT = 0.8  # mean confidence below which half the size is tried: a ruler beside the row doubles it
+_DOUBT = 0.9  # mean confidence below which half the size is tried: a ruler beside the row doubles it
 _OTHER_SIZES = (0.6, 1.6)
 
 
