@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from assessor import __version__
@@ -14,7 +15,7 @@ from assessor.photo.measure import measure
 from assessor.photo.perception import find_wounds
 from assessor.photo.perception.curve import Pyramid
 from assessor.photo.quality import check
-from assessor.photo.scale import find_scale
+from assessor.photo.scale import find_rows, find_scale
 from assessor.photo.technique import recognise
 from assessor.results import (
     Failure,
@@ -63,10 +64,12 @@ def assess(
     """
     options = options or GradeOptions()
     halves = Pyramid(photo.bgr)
-    findings = find_wounds(halves)
+    with ThreadPoolExecutor(1) as beside:  # ticks are looked for while the networks look for the wound
+        rows = beside.submit(find_rows, halves)
+        findings = find_wounds(halves)
     if seen is not None:
         findings = correct(findings, seen, photo.info.width, photo.info.height)
-    scale, scale_notices = find_scale(halves, findings, options.scale_options())
+    scale, scale_notices = find_scale(halves, findings, options.scale_options(), rows.result())
     quality_notices = check(photo.bgr, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options, rubric) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import cv2
@@ -120,10 +121,14 @@ class Strip:
 
 
 class Pyramid:
-    """A photo (h, w, 3) and its halves, each made when first asked for: looking often costs little."""
+    """A photo (h, w, 3) and its halves, each made when first asked for: looking often costs little.
+
+    Threads may share it.
+    """
 
     def __init__(self, bgr: NDArray[np.uint8]) -> None:
         self._levels = [bgr]
+        self._making = threading.Lock()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,13 +138,14 @@ class Pyramid:
 
     def level(self, k: int) -> NDArray[np.uint8]:
         """The photo halved `k` times, by area, or fewer where it would vanish."""
-        while len(self._levels) <= k and min(self._levels[-1].shape[:2]) >= 8:
-            last = self._levels[-1]
-            h, w = last.shape[0] // 2, last.shape[1] // 2
-            # an odd row or column is left out: so a pixel is two everywhere, and halving is ten times faster
-            half = cv2.resize(last[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA)
-            self._levels.append(np.asarray(half, np.uint8))
-        return self._levels[min(k, len(self._levels) - 1)]
+        with self._making:
+            while len(self._levels) <= k and min(self._levels[-1].shape[:2]) >= 8:
+                last = self._levels[-1]
+                h, w = last.shape[0] // 2, last.shape[1] // 2
+                # an odd row or column is left out: a pixel is two everywhere, and halving is ten times faster
+                half = cv2.resize(last[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA)
+                self._levels.append(np.asarray(half, np.uint8))
+            return self._levels[min(k, len(self._levels) - 1)]
 
     def grey(self, k: int) -> NDArray[np.uint8]:
         """`level(k)` in grey (h, w). Pixel x of it lies at (x + 0.5) * 2**k - 0.5 of the photo."""

@@ -2,5 +2,6 @@
 
 from .find import find_scale
 from .options import ScaleOptions
+from .rows import find_rows
 
-__all__ = ["ScaleOptions", "find_scale"]
+__all__ = ["ScaleOptions", "find_rows", "find_scale"]

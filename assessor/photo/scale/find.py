@@ -16,6 +16,7 @@ from .card import find_card
 from .grid import find_grid
 from .manual import from_points, from_value
 from .options import ScaleOptions
+from .rows import Row, find_rows
 from .ruler import find_rulers, ruler_scale
 
 DISAGREE_SDS = 2.0  # two scales disagree from this many standard deviations of their difference
@@ -28,16 +29,20 @@ NO_SCALE = Notice(
 
 
 def find_scale(
-    photo: NDArray[np.uint8] | Pyramid, wounds: Sequence[WoundFinding], options: ScaleOptions | None = None
+    photo: NDArray[np.uint8] | Pyramid,
+    wounds: Sequence[WoundFinding],
+    options: ScaleOptions | None = None,
+    rows: Sequence[Row] | None = None,
 ) -> tuple[Scale | None, tuple[Notice, ...]]:
     """Millimetres a pixel on the wound plane with its uncertainty, or None; and what to know about it.
 
     `photo` (h, w, 3) uint8 BGR, upright, or what was halved of it already. `wounds` tell where the pad
-    is; they may be empty. Raises ScaleError where the user asked for a scale that this photo does not give.
+    is; they may be empty. `rows` of ticks are those of `find_rows`, where it ran already. Raises
+    ScaleError where the user asked for a scale that this photo does not give.
     """
     options = options or ScaleOptions()
     halves = photo if isinstance(photo, Pyramid) else Pyramid(photo)
-    seen, notices = _in_view(halves, wounds, options)
+    seen, notices = _in_view(halves, wounds, find_rows(halves) if rows is None else rows, options)
     asked = _asked(halves.level(0), wounds, options, seen)
     if asked is None:
         return (seen[0], notices) if seen else (None, notices or (NO_SCALE,))
@@ -45,12 +50,12 @@ def find_scale(
 
 
 def _in_view(
-    photo: Pyramid, wounds: Sequence[WoundFinding], options: ScaleOptions
+    photo: Pyramid, wounds: Sequence[WoundFinding], rows: Sequence[Row], options: ScaleOptions
 ) -> tuple[list[Scale], tuple[Notice, ...]]:
     """Card and ruler as they are seen, the better first."""
     card, card_notices = find_card(photo, wounds, options.check_bar_mm)
     shape = photo.level(0).shape
-    ruler, ruler_notices = ruler_scale(find_rulers(photo, wounds), shape, options.ruler_mm)
+    ruler, ruler_notices = ruler_scale(find_rulers(photo, wounds, rows), shape, options.ruler_mm)
     if (
         options.ruler_mm is not None
         and ruler is None

@@ -10,7 +10,7 @@ from assessor.photo.perception.curve import Pyramid
 from assessor.results import Notice, Point, Scale, WoundFinding
 
 from .comb import Comb
-from .rows import find_rows
+from .rows import Row
 from .surface import distance_to_wounds, pad_colour, share_on_pad, wound_point
 from .unit import Reading
 
@@ -64,13 +64,12 @@ class Ruler:
         return self.reading.tick_mm / self.comb.period_px
 
 
-def find_rulers(photo: Pyramid, wounds: Sequence[WoundFinding]) -> list[Ruler]:
-    """Every row of ticks that is even, long and dark enough for a ruler, best first.
+def find_rulers(photo: Pyramid, wounds: Sequence[WoundFinding], rows: Sequence[Row]) -> list[Ruler]:
+    """The rulers that `rows` of ticks may be, best first.
 
     On the pad before off it, read before unread, then the nearest to a wound.
     """
     bgr = photo.level(0)
-    rows = find_rows(photo)
     pad = pad_colour(bgr, wounds, [row.comb for row in rows if row.reading is not None]) if rows else None
     rulers = [
         Ruler(
