@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.markers import dictionary
 from assessor.photo.scale.layout import MODULES, CardLayout
 from assessor.render.canvas import Array, Canvas, Points
 
@@ -43,10 +44,9 @@ def _face(card: CardLayout, px_per_mm: float) -> tuple[Array, Array]:
         x, y, w, h = (round(v * px_per_mm) for v in card.cut_out)
         cover[y : y + h, x : x + w] = 0
     ink: Array = np.zeros(size, np.float32)
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
     side = MODULES * _MODULE_PX
     for number, (x_mm, y_mm) in card.markers.items():
-        marker: NDArray[np.uint8] = cv2.aruco.generateImageMarker(dictionary, number, side, borderBits=1)
+        marker: NDArray[np.uint8] = cv2.aruco.generateImageMarker(dictionary(), number, side, borderBits=1)
         black = (marker < 128).astype(np.float32)
         # A marker rarely starts on a whole pixel: what is left over is shared between two.
         shift = np.array([[1, 0, x_mm * px_per_mm], [0, 1, y_mm * px_per_mm]])

@@ -115,8 +115,9 @@ class _Sheet:
         """Black modules as one path: sharp at any size, and no hairlines between its parts."""
         import cv2
 
-        dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-        bits = cv2.aruco.generateImageMarker(dictionary, number, MODULES, borderBits=1)
+        from assessor.markers import dictionary
+
+        bits = cv2.aruco.generateImageMarker(dictionary(), number, MODULES, borderBits=1)
         module = side / MODULES * POINTS_PER_MM
         left, top = x * POINTS_PER_MM, (self.height_mm - y) * POINTS_PER_MM
         path = self.canvas.beginPath()

@@ -6,13 +6,13 @@ What counts as the tip is the marker's middle, or the place that the user points
 
 from __future__ import annotations
 
-import functools
 import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.markers import read_markers
 from assessor.motion.flow import Float, Grey, apply, fit_rigid
 from assessor.results import Point
 
@@ -26,27 +26,11 @@ REACH_SIDES = 10.0  # from a marker to its instrument's tip
 
 
 def find_markers(grey: Grey, low: Point = (0.0, 0.0)) -> dict[int, Float]:
-    """Number and (4, 2) corners, px, of each marker in `grey`, whose top left pixel lies at `low`.
-
-    Two of one number are none: which is which cannot be told.
-    """
-    quads, numbers, _ = _detector().detectMarkers(grey)
-    found: dict[int, Float] = {}
-    twice: set[int] = set()
-    for quad, number in zip(quads, () if numbers is None else numbers.ravel().tolist(), strict=True):
-        if number in TIP_MARKERS_MM:
-            twice |= {number} & found.keys()
-            found[number] = quad.reshape(4, 2).astype(float) + low
-    return {number: quad for number, quad in found.items() if number not in twice}
-
-
-@functools.lru_cache(maxsize=1)
-def _detector() -> cv2.aruco.ArucoDetector:
+    """Number and (4, 2) corners, px, of each marker in `grey`, whose top left pixel lies at `low`."""
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    return cv2.aruco.ArucoDetector(
-        cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11), parameters
-    )
+    found = read_markers(grey, parameters)
+    return {number: quad + low for number, quad in found.items() if number in TIP_MARKERS_MM}
 
 
 class Marked(Follower):

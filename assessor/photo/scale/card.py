@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.markers import read_markers
 from assessor.photo.perception.curve import Pyramid
 from assessor.results import Notice, Point, Scale, WoundFinding
 
@@ -111,27 +111,14 @@ def _rims(fit: CardFit) -> list[Float]:
     return rims
 
 
-@functools.lru_cache(maxsize=1)
-def _dictionary() -> cv2.aruco.Dictionary:
-    return cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-
-
 def _markers(photo: Pyramid) -> dict[int, Float]:
     """(4, 2) corners (px) by marker number, found in a smaller picture, refined in the full one."""
     level = max(round(math.log2(max(photo.size) / SEARCH_SIDE_PX)), 0)
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
     parameters.minMarkerPerimeterRate = 0.03
-    detector = cv2.aruco.ArucoDetector(_dictionary(), parameters)
-    quads, numbers, _ = detector.detectMarkers(photo.grey(level))
-    found: dict[int, Float] = {}
-    twice: set[int] = set()
-    for quad, number in zip(quads, () if numbers is None else numbers.ravel().tolist(), strict=True):
-        if number in found:
-            twice.add(number)  # two prints of one card: which is which cannot be told
-        corners = (quad.reshape(4, 2).astype(np.float64) + 0.5) * 2**level - 0.5
-        found[number] = _refine(photo.level(0), corners)
-    return {number: quad for number, quad in found.items() if number not in twice}
+    found = read_markers(photo.grey(level), parameters)
+    return {n: _refine(photo.level(0), (quad + 0.5) * 2**level - 0.5) for n, quad in found.items()}
 
 
 def _refine(bgr: NDArray[np.uint8], quad: Float) -> Float:
