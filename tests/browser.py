@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -62,6 +63,11 @@ def watched(browser: Browser, origin: str, size: dict[str, int] = PHONE) -> Iter
         assert complaints == []
     finally:
         context.close()
+
+
+def origin(client: httpx.Client) -> str:
+    """Where a page's addresses begin."""
+    return str(client.base_url).rstrip("/")
 
 
 def sign_in(page: Page, origin: str, email: str, after: str = "/") -> None:

@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from api_server import port_of, running
-from browser import PATIENCE_MS, chromium, needs_chromium
+from browser import PATIENCE_MS, chromium, needs_chromium, origin
 from test_live_page import start, turn_on
 from websockets.sync.client import connect
 
@@ -91,7 +91,7 @@ def test_the_page_shows_the_clips_tremor(client: httpx.Client, clip: tuple[Path,
     with chromium(path) as browser:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(str(client.base_url).rstrip("/") + "/live")
+        page.goto(f"{origin(client)}/live")
         turn_on(page)
         start(page)
         rms_px, hz, said = listen(page)

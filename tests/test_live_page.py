@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from api_server import running
-from browser import DESKTOP, PHONE, chromium, needs_chromium, watched
+from browser import DESKTOP, PHONE, chromium, needs_chromium, origin, watched
 from live_doubles import BREAK
 
 from api.live import desk
@@ -57,9 +57,8 @@ def browser(clip: Path) -> Iterator[Browser]:
 def page(request: pytest.FixtureRequest, browser: Browser, client: httpx.Client) -> Iterator[Page]:
     """The live page on a phone, or at the size a test asks for; nothing was blocked or too wide."""
     size = getattr(request, "param", PHONE)
-    origin = str(client.base_url).rstrip("/")
-    with watched(browser, origin, size) as page:
-        page.goto(f"{origin}/live")
+    with watched(browser, origin(client), size) as page:
+        page.goto(f"{origin(client)}/live")
         yield page
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 

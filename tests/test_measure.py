@@ -296,20 +296,6 @@ def test_broken_geometry_does_not_raise() -> None:
         assert all(x.value is None or math.isfinite(x.value) for x in m.values())
 
 
-@pytest.mark.parametrize(
-    ("sure", "status"), [((0.9, 0.3, 0.4, 0.5), "measured"), ((0.6, 0.3, 0.4, 0.5), "uncertain")]
-)
-def test_stitches_that_are_doubtful_on_the_whole_measure_nothing(
-    sure: tuple[float, ...], status: str
-) -> None:
-    w = wound([finding((20 * k, -5), (20 * k, 5), confidence=c) for k, c in enumerate(sure, 1)])
-    m = metrics_of(w)
-    assert {m[name].status for name in ("stitch_count", "spacing_mm", "bite_left_mm", "angle_deg")} == {
-        status
-    }
-    assert (m["stitch_count"].value is None) == (status == "uncertain")
-
-
 # --- scale ----------------------------------------------------------------------------------------
 
 

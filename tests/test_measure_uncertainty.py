@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pads import metrics_of, straight, value, wound
+from pads import finding, metrics_of, straight, value, wound
 
 from assessor.results import Scale
 
@@ -65,3 +65,17 @@ def test_about_95_percent_of_truths_lie_within_two_sd(irregular: float) -> None:
 
 def hits_below_one(hits: int, trials: int) -> bool:
     return hits / trials <= 0.995
+
+
+@pytest.mark.parametrize(
+    ("sure", "status"), [((0.9, 0.3, 0.4, 0.5), "measured"), ((0.6, 0.3, 0.4, 0.5), "uncertain")]
+)
+def test_stitches_that_are_doubtful_on_the_whole_measure_nothing(
+    sure: tuple[float, ...], status: str
+) -> None:
+    w = wound([finding((20 * k, -5), (20 * k, 5), confidence=c) for k, c in enumerate(sure, 1)])
+    m = metrics_of(w)
+    assert {m[name].status for name in ("stitch_count", "spacing_mm", "bite_left_mm", "angle_deg")} == {
+        status
+    }
+    assert (m["stitch_count"].value is None) == (status == "uncertain")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from api_doubles import jpeg
 from api_server import running
-from browser import DESKTOP, PHONE, chromium, needs_chromium, watched
+from browser import DESKTOP, PHONE, chromium, needs_chromium, origin, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -38,9 +38,8 @@ def browser() -> Iterator[Browser]:
 def page(request: pytest.FixtureRequest, browser: Browser, client: httpx.Client) -> Iterator[Page]:
     """The page on a phone, or at the size a test asks for; in the end nothing was blocked or too wide."""
     size = getattr(request, "param", PHONE)
-    origin = str(client.base_url).rstrip("/")
-    with watched(browser, origin, size) as page:
-        page.goto(origin)
+    with watched(browser, origin(client), size) as page:
+        page.goto(origin(client))
         yield page
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 

@@ -25,6 +25,7 @@ from browser import (  # noqa: E402
     chromium,
     faults,
     needs_chromium,
+    origin,
     sign_in,
     watched,
 )
@@ -58,13 +59,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def page(room: School, browser: Browser) -> Iterator[Page]:
     """One browser, signed in once; tests go on from wherever the last one left it."""
-    with watched(browser, origin(room), DESKTOP) as page:
-        sign_in(page, origin(room), "teacher@school.test", "/courses")
+    with watched(browser, origin(room.client), DESKTOP) as page:
+        sign_in(page, origin(room.client), "teacher@school.test", "/courses")
         yield page
-
-
-def origin(room: School) -> str:
-    return str(room.client.base_url).rstrip("/")
 
 
 def a_zip(names: list[str]) -> bytes:
@@ -77,7 +74,7 @@ def a_zip(names: list[str]) -> bytes:
 
 
 def test_a_course_is_made_and_somebody_invited(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/courses")
+    page.goto(f"{origin(room.client)}/courses")
     page.get_by_label("Name").fill("Evening class")
     page.get_by_role("button", name="Make it").click()
     page.get_by_role("heading", name="Evening class").wait_for()
@@ -91,7 +88,9 @@ def test_a_course_is_made_and_somebody_invited(page: Page, room: School) -> None
 
 
 def test_a_rubric_is_edited_into_a_new_version_and_exported(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/courses/{room.ids['knots']}/rubrics/new?version_of={room.ids['rubric']}")
+    page.goto(
+        f"{origin(room.client)}/courses/{room.ids['knots']}/rubrics/new?version_of={room.ids['rubric']}"
+    )
     group = page.get_by_role("group", name="Even spacing")
     group.get_by_label("weight").fill("8")
     page.get_by_role("button", name="Keep this version").click()
@@ -114,19 +113,19 @@ def test_a_rubric_is_edited_into_a_new_version_and_exported(page: Page, room: Sc
 
 
 def test_a_rubric_of_the_assessor_can_be_taken_over_and_a_file_imported(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/courses/{room.ids['knots']}/rubrics/new")
+    page.goto(f"{origin(room.client)}/courses/{room.ids['knots']}/rubrics/new")
     page.get_by_label("Begin with").select_option("face")
     page.get_by_role("button", name="Take this").click()
     page.wait_for_url("**/rubrics/new?builtin=face")
     page.get_by_role("button", name="Keep this version").click()
     page.get_by_role("rowheader", name="our face").wait_for()
-    page.goto(f"{origin(room)}/courses/{room.ids['knots']}/rubrics/new")
+    page.goto(f"{origin(room.client)}/courses/{room.ids['knots']}/rubrics/new")
     page.set_input_files("#file", {"name": "x.toml", "mimeType": "text/plain", "buffer": b"name = 1"})  # type: ignore[arg-type]
     page.locator("#import").get_by_role("alert").get_by_text("rubric").wait_for()
 
 
 def test_an_assignment_is_made_with_rubric_and_due_time(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/courses/{room.ids['knots']}/assignments/new")
+    page.goto(f"{origin(room.client)}/courses/{room.ids['knots']}/assignments/new")
     page.get_by_label("Title").fill("Week 4")
     page.get_by_label("What to do").fill("Eight stitches.")
     page.get_by_label("Rubric").select_option(f"own:{room.ids['rubric']}")
@@ -144,7 +143,7 @@ def test_an_assignment_is_made_with_rubric_and_due_time(page: Page, room: School
 
 
 def test_a_zip_is_uploaded_graded_and_listed_without_loading_the_page_again(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/assignments/{room.ids['assignment']}")
+    page.goto(f"{origin(room.client)}/assignments/{room.ids['assignment']}")
     moodle = {
         "name": "moodle.zip",
         "mimeType": "application/zip",
@@ -162,13 +161,13 @@ def test_a_zip_is_uploaded_graded_and_listed_without_loading_the_page_again(page
 
 
 def test_what_is_no_photo_is_said_before_it_is_sent(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/assignments/{room.ids['assignment']}")
+    page.goto(f"{origin(room.client)}/assignments/{room.ids['assignment']}")
     page.set_input_files("#files", {"name": "essay.doc", "mimeType": "text/plain", "buffer": b"x"})  # type: ignore[arg-type]
     page.get_by_role("alert").get_by_text("no photo and no zip").wait_for()
 
 
 def test_the_list_is_filtered_in_place(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/assignments/{room.ids['graded']}")
+    page.goto(f"{origin(room.client)}/assignments/{room.ids['graded']}")
     page.evaluate("window.stayed = true")
     page.get_by_label("Which").select_option("refused")
     page.get_by_text("Nothing here").wait_for()
@@ -179,7 +178,7 @@ def test_the_list_is_filtered_in_place(page: Page, room: School) -> None:
 
 
 def test_a_grade_is_overridden_with_a_reason_and_both_are_kept(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/work/{room.ids['handed_in']}")
+    page.goto(f"{origin(room.client)}/work/{room.ids['handed_in']}")
     page.wait_for_selector("#result:not([hidden])")
     page.get_by_label("Points").fill("7,5")
     page.get_by_label("of", exact=True).fill("10")
@@ -204,7 +203,7 @@ def test_the_class_is_looked_at_from_every_side(
     page: Page, room: School, view: str, size: dict[str, int]
 ) -> None:
     page.set_viewport_size(size)  # type: ignore[arg-type]
-    page.goto(f"{origin(room)}/assignments/{room.ids['graded']}/{view}")
+    page.goto(f"{origin(room.client)}/assignments/{room.ids['graded']}/{view}")
     page.wait_for_load_state("networkidle")
     assert page.locator("main .chips a[aria-current=page]").count() == 1
     assert page.get_by_text("Loading").count() == 0
@@ -213,7 +212,7 @@ def test_the_class_is_looked_at_from_every_side(
 
 
 def test_a_grade_book_is_looked_at_before_it_is_written(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/assignments/{room.ids['graded']}/hand-back")
+    page.goto(f"{origin(room.client)}/assignments/{room.ids['graded']}/hand-back")
     book = (
         b"Student,ID,SIS User ID,SIS Login ID,Section,Row (11)\n"
         b"    Points Possible,,,,,10\nPupil,1,,pupil@school.test,A,\n"
@@ -232,6 +231,6 @@ def test_a_grade_book_is_looked_at_before_it_is_written(page: Page, room: School
 def test_everything_on_a_phone(page: Page, room: School) -> None:
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     for path in (f"/courses/{room.ids['knots']}", f"/assignments/{room.ids['graded']}", "/me"):
-        page.goto(f"{origin(room)}{path}")
+        page.goto(f"{origin(room.client)}{path}")
         assert faults(page) == [], path
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from api.store import people
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from browser import DESKTOP, PASSWORD, PHONE, chromium, faults, needs_chromium, sign_in, watched
+from browser import DESKTOP, PASSWORD, PHONE, chromium, faults, needs_chromium, origin, sign_in, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,8 +41,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def signed_in(room: School, browser: Browser) -> Iterator[Page]:
     """One browser, signed in once; tests go on from wherever the last one left it."""
-    with watched(browser, origin(room)) as page:
-        sign_in(page, origin(room), "pupil@school.test")
+    with watched(browser, origin(room.client)) as page:
+        sign_in(page, origin(room.client), "pupil@school.test")
         yield page
 
 
@@ -52,12 +52,8 @@ def page(signed_in: Page) -> Page:
     return signed_in
 
 
-def origin(room: School) -> str:
-    return str(room.client.base_url).rstrip("/")
-
-
 def result_of(page: Page, room: School, number: int) -> None:
-    page.goto(f"{origin(room)}/work/{number}")
+    page.goto(f"{origin(room.client)}/work/{number}")
     page.wait_for_selector("#result:not([hidden])")
 
 
@@ -65,26 +61,26 @@ def test_the_first_admin_comes_in_by_the_link(room: School, browser: Browser) ->
     with room.database.writing() as session:
         admin = people.person(session, room.caller("admin"), room.ids["admin"])
         token = people.make_link(session, admin)
-    with watched(browser, origin(room)) as page:
-        page.goto(f"{origin(room)}/welcome#{token}")
+    with watched(browser, origin(room.client)) as page:
+        page.goto(f"{origin(room.client)}/welcome#{token}")
         assert token not in page.url  # neither in the address bar nor in the history
         assert faults(page) == []
         page.get_by_label("Password").fill("short")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Set the password").click()
-        page.wait_for_url(f"{origin(room)}/")
+        page.wait_for_url(f"{origin(room.client)}/")
         page.get_by_role("link", name="People").click()
         page.get_by_role("heading", name="Invite somebody").wait_for()
         page.get_by_label("Name", exact=True).fill("New Teacher")
         page.get_by_role("button", name="Invite", exact=True).click()
         link = page.get_by_label("Link to hand over").input_value()
-        assert link.startswith(f"{origin(room)}/welcome#")
+        assert link.startswith(f"{origin(room.client)}/welcome#")
         assert faults(page) == []
 
 
 def test_a_wrong_password_is_said_and_the_way_back_is_kept(room: School, browser: Browser) -> None:
-    with watched(browser, origin(room)) as page:
-        page.goto(f"{origin(room)}/progress")  # leads here
+    with watched(browser, origin(room.client)) as page:
+        page.goto(f"{origin(room.client)}/progress")  # leads here
         page.get_by_label("E-mail").fill("pupil@school.test")
         page.get_by_label("Password").fill("not this")
         page.keyboard.press("Enter")
@@ -92,14 +88,14 @@ def test_a_wrong_password_is_said_and_the_way_back_is_kept(room: School, browser
         assert faults(page) == []
         page.get_by_label("Password").fill(PASSWORD)
         page.keyboard.press("Enter")
-        page.wait_for_url(f"{origin(room)}/progress")
+        page.wait_for_url(f"{origin(room.client)}/progress")
         page.get_by_text("Nothing here yet").wait_for()
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_photo_is_kept_and_leads_to_its_result(page: Page, room: School, size: dict[str, int]) -> None:
     page.set_viewport_size(size)  # type: ignore[arg-type]
-    page.goto(f"{origin(room)}/")
+    page.goto(f"{origin(room.client)}/")
     page.get_by_label("Sewn with").select_option("dominant")
     page.get_by_label("Thread size").select_option("4-0")
     assert faults(page) == []
@@ -109,7 +105,7 @@ def test_a_photo_is_kept_and_leads_to_its_result(page: Page, room: School, size:
     assert "right bite 1 mm shorter" in page.locator(".summary .lead").inner_text()
     assert page.locator(".stitches tbody tr").count() == 2
     assert faults(page) == []
-    page.goto(f"{origin(room)}/")  # what stays the same from photo to photo is remembered
+    page.goto(f"{origin(room.client)}/")  # what stays the same from photo to photo is remembered
     assert page.get_by_label("Thread size").input_value() == "4-0"
 
 
@@ -192,7 +188,7 @@ def test_progress_shows_trends_ladder_and_photos(page: Page, room: School, size:
     for hand in ("dominant", "non_dominant"):
         room.hand_in("pupil", hand=hand, suture_size="4-0")
     page.set_viewport_size(size)  # type: ignore[arg-type]
-    page.goto(f"{origin(room)}/progress")
+    page.goto(f"{origin(room.client)}/progress")
     page.get_by_role("heading", name="Finer threads").wait_for()
     spacing = page.get_by_role("region", name="Spacing", exact=True)
     assert "no change" in spacing.inner_text()
@@ -214,7 +210,7 @@ def test_a_photo_is_deleted_after_asking(page: Page, room: School) -> None:
 
 
 def test_an_assignment_is_handed_in_for(page: Page, room: School) -> None:
-    page.goto(f"{origin(room)}/courses")
+    page.goto(f"{origin(room.client)}/courses")
     page.get_by_role("link", name="Row of eight").click()
     page.get_by_role("link", name="Hand in a photo").click()
     assert page.get_by_label("For", exact=True).input_value() == str(room.ids["assignment"])
