@@ -8,17 +8,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
+from assessor.photo.perception.networks import read_network
 from training.net import network
 from training.train import checkpoint
 
 MODELS = Path(__file__).parent.parent / "assessor" / "models"
 
 
-# (channels, height, width) of an input, and another width where a network takes any
+# (channels, height, width) of an input, and another width where a network is given any: it is convolutions
+# throughout, and cv2.dnn's classic engine, which takes fixed sizes alone, fits it to each picture
 SHAPES = {"coarse": ((3, 320, 320), 320), "fine": ((3, 128, 320), 736), "technique": ((19, 64, 160), 368)}
 
 
@@ -29,15 +30,13 @@ def export(kind: str) -> Path:
     net.eval()
     target = MODELS / f"{kind}.onnx"
     (channels, height, width), other = SHAPES[kind]
-    any_width = {"fine": 32, "technique": 16}.get(kind)
-    dynamic = ({3: any_width * torch.export.Dim("n", min=2, max=80)},) if any_width else None
     torch.onnx.export(
         net, (torch.rand(1, channels, height, width),), str(target), dynamo=True, external_data=False,
-        verbose=False, dynamic_shapes=dynamic,
+        verbose=False,
     )  # fmt: skip
     for w in {width, other}:
         x = torch.rand(1, channels, height, w)
-        cv_net = cv2.dnn.readNetFromONNX(str(target))
+        cv_net = read_network(target)
         cv_net.setInput(x.numpy())
         with torch.no_grad():
             expected = net(x).numpy()
