@@ -184,6 +184,7 @@ def test_a_good_row_is_told_what_was_best() -> None:
         ([], "subcuticular", "technique_hidden"),
         (straight(EVEN), "buried", "technique_hidden"),
         (straight(EVEN, sd=20.0), "staples", "too_coarse"),
+        ([replace(s, confidence=0.3) for s in straight(EVEN)], "simple_interrupted", "doubtful"),
     ],
 )
 def test_where_nothing_was_measured_it_says_what_to_do(

@@ -65,6 +65,10 @@ def _nothing(stitches: tuple[Stitch, ...], metrics: dict[str, Metric], technique
     if not whole:
         text = "Every stitch is cut off by the picture's edge. Step back until the whole wound is in it."
         return Hint("all_cut", text, tuple(range(len(stitches))))
+    count = metrics.get("stitch_count")
+    if count is not None and count.status == "uncertain":
+        text = "What was found may not be stitches. Take the photo again, closer and sharp, or correct them."
+        return Hint("doubtful", text)
     if any(m.status == "uncertain" for m in metrics.values()):
         text = "The photo is too coarse for numbers that can be trusted. Move closer and hold still."
         return Hint("too_coarse", text)
