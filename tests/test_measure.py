@@ -391,3 +391,16 @@ def test_suture_to_wound_length_of_five_by_five() -> None:
     """Bites of 5, spacing 5: (sqrt(10^2 + 5^2) + 10) / 5 = 4.24 (guide 1.3)."""
     m = metrics_of(wound(straight([10, 15, 20, 25, 30], slant=5)), technique="simple_running")
     assert value(m, "suture_wound_ratio") == pytest.approx((math.sqrt(125) + 10) / 5, rel=1e-6)
+
+
+def test_the_loops_that_end_a_running_row_are_no_unevenness() -> None:
+    """Punctures in pairs every 10: the knots close the outer pairs square, half a gap from the passes."""
+    passes = straight([15, 25, 35, 45, 55], slant=10, knots=False)
+    loops = straight([10, 60])
+    m = metrics_of(wound([loops[0], *passes, loops[1]]), technique="simple_running")
+    alone = metrics_of(wound(passes), technique="simple_running")
+    assert value(m, "stitch_count") == 7
+    for name in ("spacing_mm", "spacing_cv", "angle_deg", "angle_spread_deg", "suture_wound_ratio"):
+        assert value(m, name) == pytest.approx(value(alone, name), abs=1e-9)
+    interrupted = metrics_of(wound([loops[0], *passes, loops[1]]))
+    assert value(interrupted, "spacing_cv") > 0.2 > 0.05 > value(m, "spacing_cv")

@@ -24,6 +24,7 @@ TAIL_RELATIVE_SD = 0.05
 ON_WOUND_MM, ON_WOUND_SHARE = 1.0, 0.25  # a knot this near is on the wound, on neither side (guide 1.3)
 # Mean of sqrt(max(0, z^2 - 1)) over a standard normal z: what noise leaves of a corrected |asymmetry|.
 FOLD_REST = 0.34
+LOOP_DEG = 15.0  # a knotted end of a running row that leans this much less or more is no pass of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,17 +65,22 @@ class Stitched:
     index: NDArray[np.intp]  # of each among all findings
     findings: tuple[StitchFinding, ...]
     technique: str
+    passes_on: NDArray[np.bool_]  # which show the row's travel and lean: not the loops that end a running row
     paired: bool | None  # False: passes that do not come in whole pairs
     gaps: FloatArray  # (m, n) difference matrix: gaps between stitches = gaps @ crossing
     passes: FloatArray  # likewise between the two passes of a stitch
 
 
 def gather(plane: Plane, findings: tuple[StitchFinding, ...], technique: str) -> Stitched:
-    """The uncut stitches of a row and their gaps; a gap across a cut stitch is none."""
+    """The uncut stitches of a row and their gaps; a gap across a cut stitch is none, nor is one to a loop."""
     whole = np.array([not f.cut for f in findings])
     index = np.flatnonzero(whole)
     n = len(index)
-    neighbours = [k for k in range(n - 1) if index[k + 1] == index[k] + 1]
+    row = take(plane.row, whole)
+    on = np.ones(n, bool)
+    if technique == "simple_running" and plane.has_direction:
+        on = ~_end_loops(row, tuple(findings[i] for i in index))
+    neighbours = [k for k in range(n - 1) if index[k + 1] == index[k] + 1 and on[k] and on[k + 1]]
     between, within = neighbours, list[int]()
     paired: bool | None = None
     if technique in PAIRED:
@@ -83,14 +89,27 @@ def gather(plane: Plane, findings: tuple[StitchFinding, ...], technique: str) ->
         within = [k for k in neighbours if k % 2 == 0] if paired else []
     return Stitched(
         plane,
-        take(plane.row, whole),
+        row,
         index,
         findings,
         technique,
+        on,
         paired,
         _differences(between, n),
         _differences(within, n),
     )
+
+
+def _end_loops(row: Row, findings: tuple[StitchFinding, ...]) -> NDArray[np.bool_]:
+    """The knotted stitches at a running row's ends that close square over the wound, as the knot is tied
+    between two punctures, while the passes run on: half a gap from the next one, at another angle."""
+    loops = np.zeros(len(findings), bool)
+    if len(findings) >= MIN_FOR_SPREAD:
+        usual = estimates.axial_mean(row.angle[1:-1])
+        for k in (0, -1):
+            apart = abs(math.degrees(row.angle[k] - usual)) % 180
+            loops[k] = findings[k].knot_px is not None and min(apart, 180 - apart) > LOOP_DEG
+    return loops
 
 
 def _differences(at: list[int], n: int) -> FloatArray:
@@ -221,19 +240,21 @@ def bite_travel(w: Stitched) -> Finding:
 def angle(w: Stitched) -> Finding:
     if not w.plane.has_direction:
         return Finding(0, status="not_seen")
-    n = len(w.row)
-    centre = math.degrees(estimates.axial_mean(w.row.angle))
-    sd = math.hypot(float(np.sqrt((w.row.angle_sd**2).sum())) / n, w.row.axis_sd)
+    angle, each_sd = w.row.angle[w.passes_on], w.row.angle_sd[w.passes_on]
+    n = len(angle)
+    centre = math.degrees(estimates.axial_mean(angle))
+    sd = math.hypot(float(np.sqrt((each_sd**2).sum())) / n, w.row.axis_sd)
     return Finding(n, Estimate(min(centre, 180 - centre), math.degrees(sd)))
 
 
 def angle_spread(w: Stitched) -> Finding:
     if not w.plane.has_direction:
         return Finding(0, status="not_seen")
-    n = len(w.row)
+    angle, sd = w.row.angle[w.passes_on], w.row.angle_sd[w.passes_on]
+    n = len(angle)
     if n < MIN_FOR_SPREAD:
         return Finding(n, status="too_few")
-    s = estimates.axial_spread(w.row.angle, w.row.angle_sd)
+    s = estimates.axial_spread(angle, sd)
     sampling = None if s.sampling_sd is None else math.degrees(s.sampling_sd)
     return Finding(n, Estimate(math.degrees(s.value), math.degrees(s.sd), sampling))
 
@@ -335,8 +356,9 @@ def suture_wound_ratio(w: Stitched) -> Finding:
         return Finding(n, status=gap.status if gap.estimate is None else bite.status)
     if gap.estimate.value <= 0:
         return Finding(n, status="uncertain")
-    thread = float(w.row.length.mean()) + bite.estimate.value
-    sd = float(np.sqrt(((w.row.length_sd + w.row.total_sd) ** 2).sum())) / len(w.row)
+    on = w.passes_on
+    thread = float(w.row.length[on].mean()) + bite.estimate.value
+    sd = float(np.sqrt(((w.row.length_sd + w.row.total_sd)[on] ** 2).sum())) / on.sum()
     return Finding(n, estimates.ratio(Estimate(thread, sd), gap.estimate))
 
 

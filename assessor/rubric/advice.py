@@ -292,13 +292,21 @@ def _crossing(s: Stitch) -> Point:
 
 
 def _gaps(case: Case) -> dict[tuple[int, int], float]:
-    """Pixel distances between neighbours, by their indices; none across a cut stitch."""
+    """Pixel distances between neighbours, by their indices; none across a cut stitch or to an end loop."""
     gaps = {}
+    ends = _end_loops(case)
     for i in range(len(case.stitches) - 1):
         a, b = case.stitches[i], case.stitches[i + 1]
-        if not a.cut and not b.cut:
+        if not a.cut and not b.cut and ends.isdisjoint((i, i + 1)):
             gaps[i, i + 1] = max(math.dist(_crossing(a), _crossing(b)), 1e-9)
     return gaps
+
+
+def _end_loops(case: Case) -> set[int]:
+    """Knotted ends of a running row: closed square, half a gap from the next pass, and right so."""
+    if case.technique != "simple_running":
+        return set()
+    return {i for i in (0, len(case.stitches) - 1) if case.stitches[i].knot is not None}
 
 
 def _others(gaps: dict[tuple[int, int], float], pair: tuple[int, int]) -> float:
@@ -307,7 +315,8 @@ def _others(gaps: dict[tuple[int, int], float], pair: tuple[int, int]) -> float:
 
 def _leaning(case: Case) -> tuple[int, ...]:
     """The stitches that lean most, beyond their uncertainty: from square, running ones from the rest."""
-    angles = {i: s for i, s in enumerate(case.stitches) if s.angle_deg is not None}
+    ends = _end_loops(case)
+    angles = {i: s for i, s in enumerate(case.stitches) if s.angle_deg is not None and i not in ends}
     if len(angles) < 3:
         return ()
     running = case.technique == "simple_running"
