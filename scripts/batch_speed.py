@@ -4,20 +4,24 @@
 
 Everything is pinned: "one" is one core, "two" are two. Each way grades the same rendered photos, in processes
 that have graded before, one way after the other in each round. Bare grading on two cores is what the machine
-itself gives: two busy cores share caches, memory and heat.
+itself gives: two busy cores share caches, memory and heat. Which process took the time is said in CPU time,
+which a busy machine changes little.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
@@ -42,14 +46,43 @@ TIMEOUT_S, MEMORY_BYTES = 300.0, 4 << 30
 WARM_UP = 3
 
 
-def bare(photos: list[bytes], processes: int) -> float:
-    """Seconds of grading alone: no store, no service, nothing sent but a photo's number."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What grading all photos took: seconds of the clock, and of CPU by what a process is for."""
+
+    wall_s: float
+    cpu_s: Counter[str]
+
+
+def cpu_s() -> Counter[str]:
+    """CPU seconds of this process (the service) and all below it, so far."""
+    found: Counter[str] = Counter()
+    here = psutil.Process()
+    for process in (here, *here.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            found["service" if process == here else _role(process)] += times.user + times.system
+    return found
+
+
+def _role(process: psutil.Process) -> str:
+    words = " ".join(process.cmdline())
+    if "dask_scheduler" in words:
+        return "scheduler"
+    if "spawn_main" not in words:
+        return "others"  # what only starts and watches
+    starts_some = any("spawn_main" in " ".join(child.cmdline()) for child in process.children())
+    return "Dask workers" if starts_some else "grading"
+
+
+def bare(photos: list[bytes], processes: int) -> Taken:
+    """Grading alone: no store, no service, nothing sent but a photo's number."""
     with get_context("spawn").Pool(processes, _prepare, (photos,)) as found:
         found.map(_grade, list(range(WARM_UP)) * processes, chunksize=WARM_UP)
-        began_s = time.perf_counter()
+        before, began_s = cpu_s(), time.perf_counter()
         for _ in found.imap_unordered(_grade, range(len(photos))):
             pass
-        return time.perf_counter() - began_s
+        return Taken(time.perf_counter() - began_s, cpu_s() - before)
 
 
 _photos: list[bytes] = []
@@ -136,17 +169,19 @@ def _slots(found: Cluster) -> int:
         return 0
 
 
-def warmed(executor: Executor, photos: list[bytes]) -> float:
+def warmed(executor: Executor, photos: list[bytes]) -> Taken:
     """A batch after every process has graded: what starting them takes is not its speed."""
     for future in [
         executor.submit(GradeRequest(p, "pad.jpg", GradeOptions(), "screen"))
         for p in photos[:WARM_UP] * 2 * executor.slots
     ]:
         future.result()
-    return batch(photos, executor)
+    before = cpu_s()
+    wall_s = batch(photos, executor)
+    return Taken(wall_s, cpu_s() - before)
 
 
-def pinned(cores: set[int], measure: Callable[[], float]) -> float:
+def pinned(cores: set[int], measure: Callable[[], Taken]) -> Taken:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -155,15 +190,15 @@ def pinned(cores: set[int], measure: Callable[[], float]) -> float:
         os.sched_setaffinity(0, before)
 
 
-def ways(photos: list[bytes], cores: list[int]) -> dict[str, Callable[[], float]]:
-    """Name -> what measures its seconds."""
+def ways(photos: list[bytes], cores: list[int]) -> dict[str, Callable[[], Taken]]:
+    """Name -> what measures it."""
     one, two = {cores[0]}, set(cores[:2])
 
-    def with_pool(size: int) -> float:
+    def with_pool(size: int) -> Taken:
         with pool(size) as executor:
             return warmed(executor, photos)
 
-    def with_dask() -> float:
+    def with_dask() -> Taken:
         with dask(2) as executor:
             return warmed(executor, photos)
 
@@ -176,10 +211,10 @@ def ways(photos: list[bytes], cores: list[int]) -> dict[str, Callable[[], float]
     }
 
 
-def ratio(name: str, rounds: list[dict[str, float]], slow: str, fast: str, wanted: str) -> None:
+def ratio(name: str, rounds: list[dict[str, Taken]], slow: str, fast: str, wanted: str) -> None:
     """Print how many times `fast` is as fast as `slow`: over all rounds, and the extremes of single ones."""
-    whole = sum(r[slow] for r in rounds) / sum(r[fast] for r in rounds)
-    each = [r[slow] / r[fast] for r in rounds]
+    whole = sum(r[slow].wall_s for r in rounds) / sum(r[fast].wall_s for r in rounds)
+    each = [r[slow].wall_s / r[fast].wall_s for r in rounds]
     print(f"{name:26s} {whole:.3f}  ({min(each):.3f} to {max(each):.3f}){wanted}")
 
 
@@ -200,10 +235,17 @@ def main() -> int:
     for n in range(given.rounds):
         rounds.append({name: measure() for name, measure in measures.items()})
         print(
-            f"round {n + 1}: " + ", ".join(f"{name} {s:.1f} s" for name, s in rounds[-1].items()), flush=True
+            f"round {n + 1}: " + ", ".join(f"{name} {t.wall_s:.1f} s" for name, t in rounds[-1].items()),
+            flush=True,
         )
+    graded = given.count * given.rounds
     for name in measures:
-        print(f"{name:26s} {given.count * given.rounds / sum(r[name] for r in rounds):.2f} photos/s")
+        cpu = sum((r[name].cpu_s for r in rounds), Counter())
+        parts = ", ".join(f"{role} {1000 * s / graded:.0f}" for role, s in cpu.most_common())
+        print(
+            f"{name:26s} {graded / sum(r[name].wall_s for r in rounds):.2f} photos/s;"
+            f" ms of CPU a photo: {1000 * cpu.total() / graded:.0f} ({parts})"
+        )
     ratio("two cores: the machine's", rounds, "bare, one core", "bare, two cores", "")
     ratio("two cores: a batch's", rounds, "batch, one core", "batch, two cores", "  wanted 1.8")
     ratio("batch against bare, one", rounds, "bare, one core", "batch, one core", "  wanted 0.9")
