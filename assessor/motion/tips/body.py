@@ -29,19 +29,27 @@ KEPT_PX, KEPT_RAD, KEPT_PICTURES = 10.0, 0.15, 60  # how far and how long one pi
 _MARGIN, _BLOCK_PX = 6, 4
 _START = 4.0  # grey levels squared
 
+Rows = NDArray[np.float32]
+
 
 @dataclass(slots=True)
 class _Pixels:
-    """Of the kept picture: places (n, 2), values, gradients (n, 2), slope along a turn; and running means of
-    the squared residual, of the residual along what staying behind would show, and of that squared."""
+    """Of the kept picture: places (2, n) from `middle` (2,), values, gradients (2, n), slope along a turn;
+    running means of the squared residual, of the residual along what staying behind would show, and of that
+    squared; `half` is 1 for one of two independent halves, else 0. Few wide rows of float32: it is quick."""
 
-    at: Float
-    value: Float
-    slope: Float
-    turn: Float
-    lasting: Float
-    stays: Float
-    stays_power: Float
+    middle: Float
+    at: Rows
+    value: Rows
+    slope: Rows
+    turn: Rows
+    lasting: Rows
+    stays: Rows
+    stays_power: Rows
+    half: Rows
+
+    def __len__(self) -> int:
+        return len(self.value)
 
 
 class Body:
@@ -54,7 +62,6 @@ class Body:
     def __init__(self, grey: Grey, polygon: NDArray[np.int32], tip: Float, known: Body | None = None) -> None:
         self._anchor = np.array(tip, float)
         self._pixels = _pixels(grey, polygon)
-        self._middle: Float = self._pixels.at.mean(axis=0) if self.usable else np.zeros(2)
         self._angle, self._shift, self._served = 0.0, np.zeros(2), 0
         self.noise: Float = np.zeros(2)
         if known is not None and known.usable and self.usable:
@@ -62,18 +69,19 @@ class Body:
 
     @property
     def usable(self) -> bool:
-        return len(self._pixels.at) >= FEWEST_PIXELS
+        return len(self._pixels) >= FEWEST_PIXELS
 
     @property
     def due(self) -> bool:
         """Whether the kept picture is too far or too long ago."""
-        far = float(np.hypot(*self._shift)) > KEPT_PX or abs(self._angle) > KEPT_RAD
+        far = math.hypot(*self._shift) > KEPT_PX or abs(self._angle) > KEPT_RAD
         return far or self._served >= KEPT_PICTURES
 
     @property
     def tip(self) -> Float:
         """(2,) px in the picture followed to last."""
-        return np.asarray(self._now(self._anchor[None])[0])
+        middle = self._pixels.middle
+        return np.asarray(self._turn() @ (self._anchor - middle) + middle + self._shift)
 
     def follow(self, grey: Grey, guess: Float, turned_rad: float) -> bool:
         """To the next picture, where the tip is at about `guess` (2,); False where that fails.
@@ -83,89 +91,91 @@ class Body:
         """
         self._angle += turned_rad
         self._shift = self._shift + guess - self.tip
-        p = self._now(self._pixels.at)
+        pixels = self._pixels
+        away = self._from_middle()
+        place = pixels.middle + self._shift
         h, w = grey.shape
-        x0, y0 = np.clip(np.floor(p.min(axis=0)).astype(int) - _MARGIN, 0, [w, h])
-        x1, y1 = np.clip(np.ceil(p.max(axis=0)).astype(int) + _MARGIN + 1, 0, [w, h])
+        x0, y0 = np.clip(np.floor(away.min(axis=1) + place).astype(int) - _MARGIN, 0, [w, h])
+        x1, y1 = np.clip(np.ceil(away.max(axis=1) + place).astype(int) + _MARGIN + 1, 0, [w, h])
         if x1 - x0 < 2 * _MARGIN or y1 - y0 < 2 * _MARGIN:
             return False
         part = _smooth(grey[y0:y1, x0:x1])
-        trust, pixels = self._trust(), self._pixels
-        basis = np.empty((len(pixels.at), 5))
-        basis[:, 2], basis[:, 3], basis[:, 4] = pixels.turn, 1.0, pixels.value - pixels.value.mean()
+        trust = self._trust()
+        basis = np.empty((5, len(pixels)), np.float32)
+        basis[2], basis[3], basis[4] = pixels.turn, 1.0, pixels.value - pixels.value.mean()
         for _ in range(MOST_ROUNDS):
-            seen, inside = _sampled(part, self._now(pixels.at) - (x0, y0))
+            origin = pixels.middle + self._shift - (x0, y0)
+            seen, inside = _sampled(part, self._from_middle() + origin.astype(np.float32)[:, None])
             if inside.mean() < SEEN_SHARE:
                 return False
-            c, s = math.cos(self._angle), math.sin(self._angle)
-            basis[:, :2] = pixels.slope @ np.array([[c, s], [-s, c]])
+            basis[:2] = self._turn().astype(np.float32) @ pixels.slope
             off = seen - pixels.value
-            usual = 1.4826 * float(np.median(np.abs(off - np.median(off)))) + 0.3
-            weighted = basis * (trust * inside / (1 + (off / (OUTLIER * usual)) ** 2))[:, None]
-            normal = basis.T @ weighted
-            normal[np.diag_indices(5)] *= 1 + 1e-6
-            normal[np.diag_indices(5)] += 1e-6
-            step = np.linalg.solve(normal, weighted.T @ off)
+            usual = 1.4826 * _median(np.abs(off - _median(off))) + 0.3
+            weighted = basis * (trust * inside / (1 + (off / np.float32(OUTLIER * usual)) ** 2))
+            normal, right = weighted @ basis.T, weighted @ off
+            step = _solved(normal, right)
             self._shift = self._shift - step[:2]
             self._angle -= float(step[2])
-            if np.hypot(*step[:2]) < DONE_PX:
+            if math.hypot(step[0], step[1]) < DONE_PX:
                 break
-        self.noise = self._halves(basis, weighted, off)
-        self._remember(off - basis[:, 3:] @ step[3:], inside)
+        self.noise = self._halves(basis, weighted, off, normal, right)
+        self._remember(off - step[3:].astype(np.float32) @ basis[3:], inside)
         self._served += 1
-        return bool(np.hypot(*(self.tip - guess)) < FROM_GUESS_PX)
+        return math.hypot(*(self.tip - guess)) < FROM_GUESS_PX
 
-    def _now(self, at: Float) -> Float:
-        """Places (n, 2) of the kept picture in the newest one."""
+    def _turn(self) -> Float:
         c, s = math.cos(self._angle), math.sin(self._angle)
-        moved: Float = (at - self._middle) @ np.array([[c, s], [-s, c]]) + self._middle + self._shift
-        return moved
+        return np.array([[c, -s], [s, c]])
 
-    def _halves(self, basis: Float, weighted: Float, off: Float) -> Float:
-        # blocks wider than the smoothing, alternating as on a chess board
-        first = (self._pixels.at // _BLOCK_PX).sum(axis=1) % 2 == 0
-        arm = self.tip - self._now(self._middle[None])[0]
+    def _from_middle(self) -> Rows:
+        """(2, n): the kept picture's places from their middle, turned as they are now."""
+        return np.asarray(self._turn().astype(np.float32) @ self._pixels.at)
+
+    def _halves(self, basis: Rows, weighted: Rows, off: Rows, normal: Rows, right: Rows) -> Float:
+        mine = weighted * self._pixels.half
+        first, share = mine @ basis.T, mine @ off
+        arm = self._turn() @ (self._anchor - self._pixels.middle)
         tips = []
-        for half in (first, ~first):
-            normal = basis[half].T @ weighted[half]
-            normal[np.diag_indices(5)] = normal[np.diag_indices(5)] * (1 + 1e-6) + 1e-6
-            x, y, turn, *_ = np.linalg.solve(normal, weighted[half].T @ off[half])
+        for some, of in ((first, share), (normal - first, right - share)):
+            x, y, turn, *_ = _solved(some, of)
             tips.append(np.array([x - turn * arm[1], y + turn * arm[0]]))
         return np.asarray((tips[0] - tips[1]) / 2, float)
 
-    def _trust(self) -> Float:
+    def _trust(self) -> Rows:
         """(n,) 0 to 1: how surely a pixel moves with the body."""
         pixels = self._pixels
-        usual = float(np.median(pixels.lasting))
-        stays = np.maximum(pixels.stays, 0) / (pixels.stays_power + DOUBT * usual)
-        lasting = pixels.lasting / (LASTING**2 * usual)
-        return np.asarray(1 / ((1 + lasting**2) * (1 + (stays / STAYS) ** 2)))
+        usual = _median(pixels.lasting)
+        stays = np.maximum(pixels.stays, 0) / (pixels.stays_power + np.float32(DOUBT * usual))
+        lasting = pixels.lasting / np.float32(LASTING**2 * usual)
+        return np.asarray(1 / ((1 + lasting**2) * (1 + (stays / np.float32(STAYS)) ** 2)), np.float32)
 
-    def _remember(self, left: Float, inside: Flags) -> None:
+    def _remember(self, left: Rows, inside: Flags) -> None:
         pixels = self._pixels
         # A pixel of the ground, carried along, would change by its slope times the way.
-        would = (pixels.slope * (self._now(pixels.at) - pixels.at)).sum(axis=1)
-        square = np.minimum(left**2, 900.0)
-        pixels.lasting = np.where(inside, MEMORY * pixels.lasting + (1 - MEMORY) * square, pixels.lasting)
-        pixels.stays = np.where(inside, STAYS_MEMORY * pixels.stays + left * would, pixels.stays)
-        pixels.stays_power = np.where(
-            inside, STAYS_MEMORY * pixels.stays_power + would**2, pixels.stays_power
-        )
+        way = self._from_middle() - pixels.at + self._shift.astype(np.float32)[:, None]
+        would = (pixels.slope * way).sum(axis=0)
+        for mean, memory, new in (
+            (pixels.lasting, MEMORY, (1 - MEMORY) * np.minimum(left**2, 900.0)),
+            (pixels.stays, STAYS_MEMORY, left * would),
+            (pixels.stays_power, STAYS_MEMORY, would**2),
+        ):
+            np.copyto(mean, memory * mean + new, where=inside)
 
     def _take_over(self, known: Body) -> None:
         old, new = known._pixels, self._pixels
-        c, s = math.cos(known._angle), math.sin(known._angle)
-        back = (new.at - known._middle - known._shift) @ np.array([[c, -s], [s, c]]) + known._middle
-        low = old.at.min(axis=0).astype(int)
-        size = old.at.max(axis=0).astype(int) - low + 1
-        place = np.full(size, -1)
-        place[tuple((old.at.astype(int) - low).T)] = np.arange(len(old.at))
-        index = np.rint(back).astype(int) - low
-        inside = (index >= 0).all(axis=1) & (index < size).all(axis=1)
-        at = np.where(inside, place[tuple(np.clip(index, 0, size - 1).T)], -1)
-        new.lasting = np.where(at >= 0, old.lasting[at], np.median(old.lasting))
-        new.stays = np.where(at >= 0, old.stays[at], 0.0)
-        new.stays_power = np.where(at >= 0, old.stays_power[at], 0.0)
+        place = new.at + (new.middle - old.middle - known._shift)[:, None]
+        back = np.rint(known._turn().T @ place + old.middle[:, None]).astype(int)
+        there = np.rint(old.at + old.middle[:, None]).astype(int)
+        low = there.min(axis=1, keepdims=True)
+        size = there.max(axis=1, keepdims=True) - low + 1
+        number = np.full(size.ravel(), -1)
+        number[tuple(there - low)] = np.arange(len(old))
+        index = back - low
+        inside = (index >= 0).all(axis=0) & (index < size).all(axis=0)
+        at = np.where(inside, number[tuple(np.clip(index, 0, size - 1))], -1)
+        new.lasting = np.where(at >= 0, old.lasting[at], _median(old.lasting)).astype(np.float32)
+        new.stays = np.where(at >= 0, old.stays[at], np.float32(0))
+        new.stays_power = np.where(at >= 0, old.stays_power[at], np.float32(0))
 
 
 def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
@@ -183,36 +193,54 @@ def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
         y, x = np.nonzero(mask)
         some = np.linspace(0, len(x) - 1, min(len(x), MOST_PIXELS)).astype(int)
         x, y = x[some], y[some]
-    if len(x) == 0:
-        none = np.zeros(0)
-        return _Pixels(np.zeros((0, 2)), none, np.zeros((0, 2)), none, none, none, none)
-    slope = np.stack([part[y, x + 1] - part[y, x - 1], part[y + 1, x] - part[y - 1, x]], axis=1) / 2.0
-    at = np.stack([x + x0, y + y0], axis=1).astype(float)
-    arm = at - at.mean(axis=0)
     n = len(x)
+    across, down = part[y, x + 1] - part[y, x - 1], part[y + 1, x] - part[y - 1, x]
+    slope = np.asarray(np.stack([across, down]) / 2, np.float32)
+    at = np.stack([x + x0, y + y0]).astype(float)
+    middle = at.mean(axis=1) if n else np.zeros(2)
+    arm = (at - middle[:, None]).astype(np.float32)
+    # blocks wider than the smoothing, alternating as on a chess board
+    half = (at // _BLOCK_PX).sum(axis=0) % 2 == 0
     return _Pixels(
-        at=at,
-        value=part[y, x].astype(float),
-        slope=slope.astype(float),
-        turn=slope[:, 1] * arm[:, 0] - slope[:, 0] * arm[:, 1],
-        lasting=np.full(n, _START),
-        stays=np.zeros(n),
-        stays_power=np.zeros(n),
+        middle=middle,
+        at=arm,
+        value=part[y, x],
+        slope=slope,
+        turn=slope[1] * arm[0] - slope[0] * arm[1],
+        lasting=np.full(n, _START, np.float32),
+        stays=np.zeros(n, np.float32),
+        stays_power=np.zeros(n, np.float32),
+        half=half.astype(np.float32),
     )
 
 
-def _smooth(part: Grey) -> NDArray[np.float32]:
+def _smooth(part: Grey) -> Rows:
     """So smooth that sampling between pixels is exact enough."""
     return np.asarray(cv2.GaussianBlur(part.astype(np.float32), (0, 0), SMOOTH_PX), np.float32)
 
 
-def _sampled(part: NDArray[np.float32], p: Float) -> tuple[Float, Flags]:
-    """Bilinear values (n,) at places (n, 2), and which lie inside. OpenCV before 5 rounds such places."""
+def _sampled(part: Rows, p: Rows) -> tuple[Rows, Flags]:
+    """Bilinear values (n,) at places (2, n), and which lie inside. OpenCV before 5 rounds such places."""
     h, w = part.shape
-    corner = np.floor(p).astype(int)
-    inside = ((corner >= 0) & (corner < [w - 1, h - 1])).all(axis=1)
-    x, y = np.clip(corner, 0, [w - 2, h - 2]).T
-    a, b = (p - corner).T
-    upper = part[y, x] * (1 - a) + part[y, x + 1] * a
-    lower = part[y + 1, x] * (1 - a) + part[y + 1, x + 1] * a
-    return np.asarray(upper * (1 - b) + lower * b, float), np.asarray(inside)
+    corner = np.floor(p)
+    x, y = corner
+    inside = (x >= 0) & (x < w - 1) & (y >= 0) & (y < h - 1)
+    a, b = p - corner
+    at = (np.clip(y, 0, h - 2) * np.float32(w) + np.clip(x, 0, w - 2)).astype(np.intp)
+    values = part.ravel()
+    left, right, lower_left, lower_right = (values.take(at + step) for step in (0, 1, w, w + 1))
+    upper = left + (right - left) * a
+    lower = lower_left + (lower_right - lower_left) * a
+    return np.asarray(upper + (lower - upper) * b), inside
+
+
+def _median(values: Rows) -> float:
+    """The upper one of two middle values: a tenth of what np.median takes."""
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def _solved(normal: Rows | Float, right: Rows | Float) -> Float:
+    stiff = normal.astype(np.float64)
+    stiff.flat[:: len(stiff) + 1] = stiff.diagonal() * (1 + 1e-6) + 1e-6
+    return np.asarray(np.linalg.solve(stiff, right))
