@@ -21,6 +21,7 @@ from .follow import CORRECTION, FAST_CORRECTION, Follower
 TIP_MARKERS_MM: dict[int, float] = {90: 10.0, 91: 10.0, 92: 7.0, 93: 7.0}  # number: side of the black square
 SLACK_PX = 1.5  # a marker found this far from where it was followed to has drifted
 LOST_PX = 25.0
+LEAST_SIDE_PX = 10  # none is read below; a textured ground has thousands of smaller squares
 NEAR_SIDES = 2.0  # round a marker, for finding it again
 REACH_SIDES = 10.0  # from a marker to its instrument's tip
 
@@ -29,6 +30,7 @@ def find_markers(grey: Grey, low: Point = (0.0, 0.0)) -> dict[int, Float]:
     """Number and (4, 2) corners, px, of each marker in `grey`, whose top left pixel lies at `low`."""
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
+    parameters.minMarkerPerimeterRate = 4 * LEAST_SIDE_PX / max(grey.shape)
     found = read_markers(grey, parameters)
     return {number: quad + low for number, quad in found.items() if number in TIP_MARKERS_MM}
 
