@@ -56,7 +56,7 @@ class Double:
         assert full_size is not None
         self._size = full_size
         self._frames.append(frame)
-        _, _, _, (x, y) = cv2.minMaxLoc(cv2.cvtColor(frame.bgr, cv2.COLOR_BGR2GRAY))
+        _, _, _, (x, y) = cv2.minMaxLoc(frame.bgr)
         return LiveScore(
             t_s=frame.t_s,
             tips=(LiveTip(1, float(x + roi[0]), float(y + roi[1]), 0.9),),

@@ -14,6 +14,7 @@ import struct
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol
 
@@ -137,9 +138,11 @@ class Conversation:
             self._score = session.push(frame, message.roi_px, message.full_px)
         score = {"type": "score", "seq": message.seq, "tips": [], "tremor": None, "score": None}
         if self._score is not None:
-            score |= self._score.to_json()
-            if self._score.estimated_s == self._estimated_s:
-                del score["spectrum"]  # large, and told already
+            told = self._score.estimated_s == self._estimated_s
+            # The spectrum is large, and told already.
+            score |= (replace(self._score, spectrum=None) if told else self._score).to_json()
+            if told:
+                del score["spectrum"]
             self._estimated_s = self._score.estimated_s
         return json.dumps({**score, "credit": CREDIT}, allow_nan=False)
 
@@ -160,13 +163,13 @@ class Pictures:
 
     def new(self, message: FrameMessage) -> Frame | None:
         """LiveError bad_frame where the picture cannot be used."""
-        from assessor.motion.frames import Frame, is_duplicate, to_grey
+        from assessor.motion.frames import Frame, is_duplicate
 
         self._index += 1
         if self._full_px not in (None, message.full_px):
             raise _unusable("the full picture's size changed", "Turn the phone before starting, not after.")
         self._full_px = message.full_px
-        bgr = decode(message)
+        grey = decode(message)
         if message.capture_us <= self._last_us:
             return None
         if self._first_us is None:
@@ -174,15 +177,14 @@ class Pictures:
         if message.capture_us - self._first_us > MAX_SESSION_US:
             raise _unusable("its time is more than an hour after the first", "Start a new session.")
         self._last_us = message.capture_us
-        before, now = self._before, to_grey(bgr)
-        self._before = (message.roi_px, now)
-        if before is not None and before[0] == message.roi_px and is_duplicate(before[1], now):
+        before, self._before = self._before, (message.roi_px, grey)
+        if before is not None and before[0] == message.roi_px and is_duplicate(before[1], grey):
             return None
-        return Frame(bgr, (message.capture_us - self._first_us) * 1e-6, self._index)
+        return Frame(grey, (message.capture_us - self._first_us) * 1e-6, self._index)
 
 
 def decode(message: FrameMessage) -> NDArray[np.uint8]:
-    """The frame's picture, BGR; LiveError bad_frame unless it is a JPEG that fits into the full picture."""
+    """The frame's grey picture (h, w); LiveError bad_frame unless it is a JPEG that fits into the full."""
     import cv2
     import numpy as np
     from PIL import Image
@@ -196,13 +198,13 @@ def decode(message: FrameMessage) -> NDArray[np.uint8]:
         raise _unusable("it is no JPEG", "Load the page again.") from None
     if x + width > full_w or y + height > full_h or min(width, height) < MIN_PART_PX:
         raise _unusable("it is tiny or reaches outside the full picture", "Load the page again.")
-    # As stored: the client's pixels are the contract's, whatever an orientation tag says.
-    bgr = cv2.imdecode(
-        np.frombuffer(message.jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    # As stored: the client's pixels are the contract's, whatever an orientation tag says. Colour is not used.
+    grey = cv2.imdecode(
+        np.frombuffer(message.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     )
-    if bgr is None:
+    if grey is None:
         raise _unusable("the JPEG is broken", "Load the page again.")
-    return np.asarray(bgr, np.uint8)
+    return np.asarray(grey, np.uint8)
 
 
 def _unusable(reason: str, hint: str) -> LiveError:

@@ -47,7 +47,10 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An upright picture `bgr` uint8 (h, w, 3) taken at `t_s` seconds after the first; `index` counts all."""
+    """An upright picture taken at `t_s` seconds after the first; `index` counts all.
+
+    `bgr` is uint8 (h, w, 3), or (h, w) where only its grey was decoded: colour tells nothing of motion.
+    """
 
     bgr: NDArray[np.uint8]
     t_s: float
@@ -89,6 +92,8 @@ def is_duplicate(before: Grey, now: Grey) -> bool:
 
 
 def to_grey(bgr: NDArray[np.uint8]) -> Grey:
+    if bgr.ndim == 2:
+        return bgr
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
