@@ -187,7 +187,8 @@ class Grader:
                     work.submission.id,
                     document,
                     rubric_key=work.rubric_key,
-                    declared_key=work.submission.declared_key,
+                    declared=work.submission.declared,
+                    correction_key=work.correction_key,
                     overlay_sha256=overlay,
                 )
                 if not jobs.finish(session, claim, result):
@@ -225,11 +226,12 @@ class Grader:
             if not jobs.anything_open(session):
                 return
         with self._database.writing() as session:
-            works = jobs.work(session, jobs.claim(session, self.owner, free, self._lease))
+            claims = jobs.claim(session, self.owner, free, self._lease)
+            works = jobs.work(session, claims, self._software)
             ungraded = []
             for work in works:
                 earlier = submissions.earlier_result(
-                    session, work.submission, self._software, work.rubric_key
+                    session, work.submission, self._software, work.rubric_key, work.correction_key
                 )
                 if earlier is None:
                     ungraded.append(work)
@@ -293,7 +295,8 @@ def request(work: Work, photo: bytes) -> GradeRequest:
         kit=subject.kit,
         **scale,
     )
-    return GradeRequest(photo, document_name(subject.id), options, "screen", work.rubric_toml)
+    seen = work.correction.seen if work.correction else None
+    return GradeRequest(photo, document_name(subject.id), options, "screen", work.rubric_toml, seen)
 
 
 def _outcome(begun: _Begun) -> tuple[str, bytes]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from PIL import Image
 
 from api.job import GradeReply, GradeRequest
+from assessor import __version__
 from assessor.errors import IntakeError
 from assessor.results import (
     Hint,
@@ -95,7 +96,7 @@ def assessment(request: GradeRequest) -> PhotoAssessment:
         (Hint("bite_short", "Stitch 2: right bite 1 mm shorter than left.", (1,)),),
     )
     return PhotoAssessment(
-        software_version="0",
+        software_version=__version__,
         image=ImageInfo(request.name, 400, 300, "0" * 64),
         scale=Scale(mm, 0.01, "points" if points else "card", repr(points)) if mm else None,
         wounds=(wound,),

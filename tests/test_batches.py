@@ -104,7 +104,6 @@ def test_what_is_sent_twice_is_taken_and_graded_once(room: School) -> None:
     assert (again["new"], again["known"]) == (1, 4)
     found = done(room, again["id"])
     assert (found["graded"], found["total"]) == (5, 5)
-    # "0" is the double's software; what the service itself is called was not graded before
     assert room.count(Result) == results + 1
 
 

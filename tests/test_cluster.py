@@ -145,7 +145,7 @@ def test_a_batch_survives_the_death_of_its_worker_and_scheduler(dask: Dask, tmp_
     ids = room.photos(*(b"wait " + b"/" * n + str(gate).encode() for n in range(6)))
     with connected(dask, timeout_s=200) as cluster:
         batch = room.batch(ids)
-        grader = Grader(database, room.blobs, cluster, software="0", idle_s=0.2)
+        grader = Grader(database, room.blobs, cluster, idle_s=0.2)
         grader.start()
         try:
             room.until(lambda: room.jobs(batch).get("leased", 0) >= 1)

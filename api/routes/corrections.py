@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -17,14 +16,14 @@ from api.job import GradeReply, GradeRequest, document_name
 from api.routes.submissions import JPEG, HandedIn, submission_out
 from api.schema import Id, Strict, Word
 from api.security import SignedIn, database
-from api.store import practice, submissions
+from api.store import corrections, practice, submissions
 from api.store.models import DECLARED, Hand
 from api.store.scope import Caller
 from api.store.submissions import Row
 from api.workers import WorkerPool
+from assessor import __version__
 from assessor.options import GradeOptions, parse_points
-from assessor.photo.correct import MOST_STITCHES, Seen, SeenStitch
-from assessor.results import plain
+from assessor.photo.correct import MOST_STITCHES
 
 router = APIRouter(tags=["submissions"], responses=documented(400, 401, 403, 404, 408, 413, 503, 507))
 Pixel = Annotated[float, Field(ge=-1, le=100_000, allow_inf_nan=False)]
@@ -60,21 +59,17 @@ class Correction(Strict):
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A submission as it is to be graded now; `declared` are its columns, `rubric_toml` a course's own."""
+    """A submission as it is to be graded now; `changes` are its columns to change, `rubric_toml` a course's
+    own."""
 
     photo: bytes
     file_name: str
+    changes: dict[str, Any]
     declared: dict[str, Any]
     options: GradeOptions
     rubric_key: str
     rubric_toml: str | None
-    seen: Seen | None
-
-    @property
-    def key(self) -> str:
-        """What tells this correction from others of the same submission."""
-        facts = {"declared": self.declared, "seen": self.seen and plain(self.seen)}
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    correction: corrections.Correction | None
 
 
 @router.post(
@@ -88,7 +83,14 @@ async def correct(request: Request, caller: SignedIn, submission_id: Id, form: C
     task = await run_in_threadpool(_read, request, caller, submission_id, form)
     pool: WorkerPool = request.app.state.pool
     reply = await pool.run(
-        GradeRequest(task.photo, task.file_name, task.options, "screen", task.rubric_toml, task.seen)
+        GradeRequest(
+            task.photo,
+            task.file_name,
+            task.options,
+            "screen",
+            task.rubric_toml,
+            task.correction.seen if task.correction else None,
+        )
     )
     row = await run_in_threadpool(_keep, request, caller, submission_id, task, reply)
     return HandedIn(submission=submission_out(row, caller), assessment=json.loads(reply.document))
@@ -102,50 +104,32 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
         result = submissions.rows(session, [submission_id])[0].result
         if result is None:
             not_there("result yet")
+        # What was corrected before stays corrected, as long as it is the same reading.
+        corrected = corrections.standing(session, submission_id, __version__)
         if form.wounds is not None:
-            seen = _seen([wound.model_dump() for wound in form.wounds])
-        elif result.correction_key:  # what was corrected before stays corrected
-            seen = _seen(json.loads(submissions.document(session, result.id))["wounds"])
-        else:
-            seen = None
-        declared = {name: getattr(found, name) for name in CORRECTED} | {"scale": found.scale}
-        for name in form.model_fields_set & set(CORRECTED):
-            declared[name] = getattr(form, name)
+            corrected = corrections.correction([wound.model_dump() for wound in form.wounds])
+        changes = {name: getattr(form, name) for name in form.model_fields_set & set(CORRECTED)}
         if "points" in form.model_fields_set:
-            declared["scale"] = {"points": list(parse_points(form.points))} if form.points else None
+            changes["scale"] = {"points": list(parse_points(form.points))} if form.points else None
+        declared = {n: v for n, v in (found.declared | changes).items() if n != "hand" and v is not None}
         return _Task(
             photo=request.app.state.blobs.get(found.blob_sha256),
             file_name=document_name(found.id),
+            changes=changes,
             declared=declared,
             options=_options(declared, result.rubric_key),
             rubric_key=result.rubric_key,
             rubric_toml=practice.rubric_text(session, result.rubric_key),
-            seen=seen,
+            correction=corrected,
         )
-
-
-def _seen(wounds: list[dict[str, Any]]) -> Seen:
-    def point(xy: Any) -> tuple[float, float]:
-        return float(xy[0]), float(xy[1])
-
-    return tuple(
-        tuple(
-            SeenStitch(
-                (point(stitch["bites"][0]), point(stitch["bites"][1])),
-                point(stitch["knot"]) if stitch["knot"] is not None else None,
-            )
-            for stitch in wound["stitches"]
-        )
-        for wound in wounds
-    )
 
 
 def _options(declared: dict[str, Any], rubric_key: str) -> GradeOptions:
     """The assessor's own errors where a declaration makes no sense."""
-    texts = {name: declared[name] for name in DECLARED if declared[name]}
+    texts = {name: declared[name] for name in DECLARED if name in declared}
     if rubric_key.startswith("builtin:"):
         texts["rubric"] = rubric_key.removeprefix("builtin:")
-    scale = dict(declared["scale"] or {})
+    scale = dict(declared.get("scale", {}))
     if "points" in scale:
         scale["points"] = tuple(scale["points"])
     return replace(parse_options(texts), **scale)
@@ -155,15 +139,15 @@ def _keep(request: Request, caller: Caller, submission_id: int, task: _Task, rep
     blobs = request.app.state.blobs
     with database(request).writing() as session:
         found = submissions.submission(session, caller, submission_id)
-        for name, value in task.declared.items():
+        for name, value in task.changes.items():
             setattr(found, name, value)
         submissions.record_result(
             session,
             submission_id,
             reply.document.decode(),
             rubric_key=task.rubric_key,
-            declared_key=found.declared_key,
-            correction_key=task.key,
+            declared=task.declared,
+            correction_key=task.correction.key if task.correction else "",
             corrected_by=caller.person_id,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),
         )

@@ -42,6 +42,9 @@ class ResultOut(BaseModel):
     software: str
     rubric: str = Field(description='"auto", "builtin:NAME" or "sha256:HASH" of a course\'s rubric')
     corrected: bool
+    declared: dict[str, Any] = Field(
+        description="what the submission declared when it was graded: technique, suture_size, kit, scale"
+    )
     error_code: str | None
     technique: str | None
     stitches: int | None
@@ -116,8 +119,9 @@ class Series(BaseModel):
 
 
 def _result(row: Result) -> ResultOut:
-    plain = {n: getattr(row, n) for n in ResultOut.model_fields if n not in ("rubric", "corrected")}
-    return ResultOut(rubric=row.rubric_key, corrected=row.correction_key != "", **plain)
+    own: dict[str, Any] = {"rubric": row.rubric_key, "corrected": row.correction_key != ""}
+    own["declared"] = row.declared or {}
+    return ResultOut(**own, **{n: getattr(row, n) for n in ResultOut.model_fields if n not in own})
 
 
 def _mark(row: Mark) -> MarkOut:
@@ -233,7 +237,7 @@ def _keep(
             new.id,
             document,
             rubric_key=rubric_key(session, assignment) if assignment else key,
-            declared_key=new.declared_key,
+            declared=new.declared,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),
         )
         return submissions.rows(session, [new.id])[0], document

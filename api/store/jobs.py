@@ -16,6 +16,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
+from api.store import corrections
+from api.store.corrections import Correction
 from api.store.insert import insert_new
 from api.store.models import (
     Assignment,
@@ -49,12 +51,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claim with what grading it needs; `rubric_toml` where the rubric is a course's own."""
+    """A claim with what grading it needs; `rubric_toml` where the rubric is a course's own, `correction`
+    where a person set points of this reading right."""
 
     claim: Claim
     submission: Submission
     rubric_key: str
     rubric_toml: str | None
+    correction: Correction | None = None
+
+    @property
+    def correction_key(self) -> str:
+        return self.correction.key if self.correction else ""
 
 
 def rubric_key(session: Session, assignment: Assignment | None) -> str:
@@ -182,8 +190,8 @@ def anything_open(session: Session, now: datetime | None = None) -> bool:
     return bool(session.scalar(select(or_(running.exists(), lapsed.exists()))))
 
 
-def work(session: Session, claims: Sequence[Claim]) -> list[Work]:
-    """What is to be done for each claim."""
+def work(session: Session, claims: Sequence[Claim], software: str) -> list[Work]:
+    """What is to be done for each claim, by a grader of this software."""
     query = (
         select(Job.id, Submission, Batch.rubric_key, Rubric.text_toml)
         .join(Batch, Batch.id == Job.batch_id)
@@ -192,7 +200,11 @@ def work(session: Session, claims: Sequence[Claim]) -> list[Work]:
         .where(Job.id.in_([c.job_id for c in claims]))
     )
     found = {job_id: (subject, key, toml) for job_id, subject, key, toml in session.execute(query)}
-    return [Work(c, *found[c.job_id]) for c in claims if c.job_id in found]
+    return [
+        Work(c, *found[c.job_id], corrections.standing(session, c.submission_id, software))
+        for c in claims
+        if c.job_id in found
+    ]
 
 
 def renew(session: Session, claims: Sequence[Claim], lease: timedelta) -> set[int]:

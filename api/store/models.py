@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -89,6 +90,12 @@ class Base(DeclarativeBase):
         BatchState: String(16),
         JobState: String(16),
     }
+
+
+def declared_key(declared: Mapping[str, Any]) -> str:
+    """Hash of what a submission declares; "" where it declares nothing."""
+    text = json.dumps(declared, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest() if declared else ""
 
 
 def _person(ondelete: str) -> ForeignKey:
@@ -243,10 +250,9 @@ class Submission(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
 
     @property
-    def declared_key(self) -> str:
-        """Hash of what is declared and bears on the grade; "" where nothing is."""
-        declared = {n: v for n in (*DECLARED, "scale") if (v := getattr(self, n)) is not None}
-        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest() if declared else ""
+    def declared(self) -> dict[str, Any]:
+        """What is declared and bears on the grade, by column; what is not declared is left away."""
+        return {n: v for n in (*DECLARED, "scale") if (v := getattr(self, n)) is not None}
 
 
 class Result(Base):
@@ -275,7 +281,8 @@ class Result(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id", ondelete="CASCADE"))
     software: Mapped[str] = mapped_column(String(100))
     rubric_key: Mapped[str] = mapped_column(String(NAME_LENGTH + 20))
-    declared_key: Mapped[str] = mapped_column(String(SHA256_LENGTH), default="")  # as its submission's then
+    declared: Mapped[dict[str, Any] | None]  # by its submission when it was graded; None: nothing
+    declared_key: Mapped[str] = mapped_column(String(SHA256_LENGTH), default="")
     correction_key: Mapped[str] = mapped_column(String(SHA256_LENGTH), default="")  # "" where none was made
     counts: Mapped[bool]
     corrected_by: Mapped[int | None] = mapped_column(_person("SET NULL"), index=True)

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
 from api.store.digest import digest
 from api.store.insert import insert_new
 from api.store.models import (
+    DECLARED,
     Assignment,
     Mark,
     Result,
@@ -21,6 +22,7 @@ from api.store.models import (
     ResultHint,
     ResultMetric,
     Submission,
+    declared_key,
     utc_now,
 )
 from api.store.page import Page, Slice, count
@@ -58,6 +60,19 @@ class Row:
         if self.result is None:
             return "waiting"
         return "graded" if self.result.error_code is None else "refused"
+
+    @property
+    def redeclared(self) -> dict[str, tuple[Any, Any]]:
+        """What is declared otherwise since the result that counts was graded: column -> (then, now)."""
+        if self.result is None:
+            return {}
+        return redeclared(self.result.declared or {}, self.submission.declared)
+
+
+def redeclared(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Of two declarations what differs: column -> (then, now)."""
+    names = [name for name in (*DECLARED, "scale") if then.get(name) != now.get(name)]
+    return {name: (then.get(name), now.get(name)) for name in names}
 
 
 def add_submission(session: Session, values: dict[str, Any]) -> Submission:
@@ -204,12 +219,12 @@ def record_result(
     document: str,
     *,
     rubric_key: str,
-    declared_key: str = "",
+    declared: Mapping[str, Any] | None = None,
     correction_key: str = "",
     corrected_by: int | None = None,
     overlay_sha256: str | None = None,
 ) -> Result:
-    """Keep an assessment (JSON text) as the result that counts.
+    """Keep an assessment (JSON text) as the result that counts; `declared`: as `Submission.declared` was.
 
     Once for each (submission, software, rubric, what was declared, correction): a second time gives the
     first result back, unchanged. ServiceError not_found where the submission was deleted meanwhile.
@@ -223,7 +238,7 @@ def record_result(
         "submission_id": submission_id,
         "software": content["software_version"],
         "rubric_key": rubric_key,
-        "declared_key": declared_key,
+        "declared_key": declared_key(declared or {}),
         "correction_key": correction_key,
     }
     columns = ("error_code", "technique", "stitches", "points", "points_of", "coverage")
@@ -233,6 +248,7 @@ def record_result(
         {
             **key,
             **{column: getattr(found, column) for column in columns},
+            "declared": dict(declared) if declared else None,
             "counts": False,
             "corrected_by": corrected_by,
             "overlay_sha256": overlay_sha256,
@@ -263,20 +279,22 @@ def record_result(
     return result
 
 
-def earlier_result(session: Session, subject: Submission, software: str, rubric_key: str) -> Result | None:
+def earlier_result(
+    session: Session, subject: Submission, software: str, rubric_key: str, correction_key: str = ""
+) -> Result | None:
     """The result that is there already, which then counts; None where it is yet to be graded as `subject`
-    declares. One that counts stays what counts, corrected or not."""
+    declares, with the correction that holds."""
     locked = select(Submission.id).where(Submission.id == subject.id).with_for_update()
     if session.scalar(locked) is None:
         return None
-    key = {"software": software, "rubric_key": rubric_key, "declared_key": subject.declared_key}
-    result = session.scalar(
-        select(Result)
-        .filter_by(submission_id=subject.id, **key)
-        .where(or_(Result.counts, Result.correction_key == ""))
-        .order_by(Result.counts.desc())
-        .limit(1)
-    )
+    key = {
+        "submission_id": subject.id,
+        "software": software,
+        "rubric_key": rubric_key,
+        "declared_key": declared_key(subject.declared),
+        "correction_key": correction_key,
+    }
+    result = session.scalar(select(Result).filter_by(**key))
     if result is not None:
         _let_count(session, result)
     return result
