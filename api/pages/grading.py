@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import courses, jobs, overview, submissions, summaries
+from api.store import corrections, courses, jobs, overview, submissions, summaries
 from api.store.models import Assignment, Batch, JobState, Person
 from api.store.page import Slice
 from api.store.submissions import Filter, Order, Row, State
@@ -78,6 +78,8 @@ def assignment(
         "course": course,
         "rows": found.items,
         "names": _names(desk, task, found.items),
+        "redeclared": overview.redeclared(desk.session, task.id),
+        "older": corrections.of_older_readings(desk.session, [row.submission.id for row in found.items]),
         "opinions": overview.opinions(desk.session, [row.submission.id for row in found.items]),
         "total": found.total,
         "offset": offset,
@@ -165,4 +167,5 @@ def agreement(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
 def hand_back(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
     task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
     counts = overview.counts(desk.session, [task.id])[task.id]
-    return desk.show("hand-back.html", task=task, counts=counts)
+    redeclared = overview.redeclared(desk.session, task.id)
+    return desk.show("hand-back.html", task=task, counts=counts, redeclared=redeclared)

@@ -12,7 +12,7 @@ from api.pages import trends
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import overview, practice, submissions, summaries
+from api.store import corrections, overview, practice, submissions, summaries
 from api.store.models import Assignment, Person, Submission
 from api.store.page import Slice
 from api.store.submissions import Filter
@@ -38,6 +38,8 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
         task=task,
         mine=mine,
         teaches=teaches,
+        being_graded=overview.being_graded(desk.session, submission_id),
+        older_reading=bool(corrections.of_older_readings(desk.session, [submission_id])),
         may_correct=teaches or (mine and task is None),
         owner=_owner(desk, found, task),
         following=overview.following(desk.session, found) if teaches and task else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ FAULTS = {
     "end_bare": "an end of the wound left open",
     "well_done": "everything on target",
 }
+DECLARATIONS = {"technique": "Technique", "suture_size": "Thread", "kit": "Pad", "scale": "Scale"}
 # Measures that a unit or a share belongs to; the others are plain ratios.
 _SHARES = ("knot_side_share", "coverage")
 
@@ -90,6 +92,22 @@ def fault(code: str) -> str:
     return FAULTS.get(code) or plain(code.removeprefix("off_target_"))
 
 
+def redeclared(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    """What is declared otherwise since a photo was graded (`Row.redeclared`), a line each."""
+    return [f"{DECLARATIONS[name]}: {_changed(name, *change)}" for name, change in changes.items()]
+
+
+def _changed(name: str, then: Any, now: Any) -> str:
+    if name == "scale":  # figures and points mean nothing to a reader
+        return "declared anew since this was graded" if now else "no longer declared"
+    was = "graded with none declared" if then is None else f"graded as {_declared(then)}"
+    return f"{was}, " + ("no longer declared" if now is None else f"now declared {_declared(now)}")
+
+
+def _declared(text: str) -> str:
+    return text if text[:1].isdigit() else plain(text)  # 4-0 is a thread
+
+
 FILTERS: dict[str, Any] = {
     "fault": fault,
     "plain": plain,
@@ -102,4 +120,5 @@ FILTERS: dict[str, Any] = {
     "day": day,
     "stamp": stamp,
     "hand": hand,
+    "redeclared": redeclared,
 }

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy.orm import Session, load_only
 
-from api.store.models import Assignment, Mark, Membership, Person, Result, Submission
+from api.store.jobs import OPEN
+from api.store.models import (
+    DECLARED,
+    Assignment,
+    Batch,
+    Job,
+    Mark,
+    Membership,
+    Person,
+    Result,
+    Submission,
+)
 from api.store.scope import Caller, courses_taught
+from api.store.submissions import counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,29 @@ def markers(session: Session, assignment_id: int) -> dict[int, str]:
         .distinct()
     )
     return dict(session.execute(query).all())
+
+
+def being_graded(session: Session, submission_id: int) -> bool:
+    """Whether a running batch has it still to grade."""
+    return (
+        session.scalar(select(Submission.id).where(Submission.id == submission_id, _open_job())) is not None
+    )
+
+
+def redeclared(session: Session, assignment_id: int) -> int:
+    """How many photos of an assignment are graded as was declared before, and are not being graded anew."""
+    query = (
+        select(Submission, Result.declared)
+        .options(load_only(*(getattr(Submission, name) for name in (*DECLARED, "scale"))))
+        .join(Result, counting())
+        .where(Submission.assignment_id == assignment_id, ~_open_job())
+    )
+    return sum(subject.declared != (then or {}) for subject, then in session.execute(query))
+
+
+def _open_job() -> ColumnElement[bool]:
+    running = select(Batch.id).where(Batch.state == "running")
+    return exists().where(Job.submission_id == Submission.id, Job.state.in_(OPEN), Job.batch_id.in_(running))
 
 
 def following(session: Session, subject: Submission) -> int | None:

@@ -61,8 +61,9 @@ async function submit(event) {
   buttons.forEach((button) => (button.disabled = true));
   say(form, null);
   try {
-    const fields = values(form);
-    const answer = await ask(method, path, method === "DELETE" || !Object.keys(fields).length ? undefined : fields);
+    // A form whose fields are all left away still sends an object; one without fields sends nothing.
+    const empty = method === "DELETE" || ![...form.elements].some((field) => field.name);
+    const answer = await ask(method, path, empty ? undefined : values(form));
     const then = form.dataset.then;
     if (then === ".") location.reload();
     else if (then) location.assign(then.replace(/\{(\w+)\}/g, (_, name) => answer[name]));
