@@ -53,7 +53,7 @@ def task(room: School, **declared: str) -> int:
         return courses.add_assignment(session, room.ids["knots"], {"title": "Row", **declared}).id
 
 
-def declare(room: School, assignment: int, **declared: str) -> None:
+def declare(room: School, assignment: int, **declared: str | int) -> None:
     body = {"title": "Row", **declared}
     room.ask("teacher", "PUT", f"/assignments/{assignment}", json=body).raise_for_status()
 
@@ -115,6 +115,19 @@ def test_a_result_says_that_the_declaration_changed_and_is_graded_again(
     page.wait_for_selector("#result:not([hidden])")
     found = room.ask("teacher", "GET", f"/submissions/{number}/assessment").json()["wounds"][0]
     assert [stitch["bites"][0] for stitch in found["stitches"]] == [[130.0, 90.0]]  # still as corrected
+
+
+def test_a_class_graded_by_another_rubric_says_so(page: Page, room: School) -> None:
+    assignment = task(room)
+    room.hand_in("pupil", assignment)
+    declare(room, assignment, rubric_id=room.ids["rubric"])
+    page.goto(f"{origin(room.client)}/assignments/{assignment}/hand-back")
+    page.get_by_text("1 photo is graded by another rubric").wait_for()
+    assert page.get_by_text("declared before").count() == 0
+    page.goto(f"{origin(room.client)}/assignments/{assignment}")
+    page.get_by_role("button", name="Grade them again").click()
+    page.get_by_text("Graded: 1 of 1").wait_for()
+    page.get_by_text("another rubric").wait_for(state="detached")
 
 
 def test_who_may_not_grade_again_is_told_who_may(room: School, browser: Browser) -> None:

@@ -78,7 +78,7 @@ def assignment(
         "course": course,
         "rows": found.items,
         "names": _names(desk, task, found.items),
-        "redeclared": overview.redeclared(desk.session, task.id),
+        "outdated": overview.outdated(desk.session, task),
         "older": corrections.of_older_readings(desk.session, [row.submission.id for row in found.items]),
         "opinions": overview.opinions(desk.session, [row.submission.id for row in found.items]),
         "total": found.total,
@@ -167,5 +167,5 @@ def agreement(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
 def hand_back(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
     task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
     counts = overview.counts(desk.session, [task.id])[task.id]
-    redeclared = overview.redeclared(desk.session, task.id)
-    return desk.show("hand-back.html", task=task, counts=counts, redeclared=redeclared)
+    outdated = overview.outdated(desk.session, task)
+    return desk.show("hand-back.html", task=task, counts=counts, outdated=outdated)

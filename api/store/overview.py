@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session, load_only
 
-from api.store.jobs import OPEN
+from api.store.jobs import OPEN, rubric_key
 from api.store.models import (
     DECLARED,
     Assignment,
@@ -33,6 +33,14 @@ class Counts:
     @property
     def waiting(self) -> int:
         return self.total - self.graded - self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """Photos that are graded as was declared before, and by another rubric than their assignment's."""
+
+    declared: int
+    rubric: int
 
 
 def teaches(session: Session, caller: Caller, course_id: int) -> bool:
@@ -114,15 +122,19 @@ def being_graded(session: Session, submission_id: int) -> bool:
     )
 
 
-def redeclared(session: Session, assignment_id: int) -> int:
-    """How many photos of an assignment are graded as was declared before, and are not being graded anew."""
+def outdated(session: Session, task: Assignment) -> Outdated:
+    """Of an assignment, by the results that count; without what is being graded anew."""
     query = (
-        select(Submission, Result.declared)
+        select(Submission, Result.declared, Result.rubric_key)
         .options(load_only(*(getattr(Submission, name) for name in (*DECLARED, "scale"))))
         .join(Result, counting())
-        .where(Submission.assignment_id == assignment_id, ~_open_job())
+        .where(Submission.assignment_id == task.id, ~_open_job())
     )
-    return sum(subject.declared != (then or {}) for subject, then in session.execute(query))
+    rubric, declared, by_rubric = rubric_key(session, task), 0, 0
+    for subject, then, judged_by in session.execute(query):
+        declared += subject.declared != (then or {})
+        by_rubric += judged_by != rubric
+    return Outdated(declared, by_rubric)
 
 
 def _open_job() -> ColumnElement[bool]:
