@@ -14,9 +14,12 @@ from .flow import Flags, Float, Grey, apply, fit_rigid, flow
 MOST_POINTS = 90
 FEWEST_POINTS = 6  # below this the background's motion is not known
 RESEED_EVERY = 15  # pictures
-REACH_PX = 24  # of a bumped table between two pictures
+RESEED_IN_VAIN = 60  # where the last time brought little and there are enough
+NEAR_PX = 7  # what a camera on a stand moves between two pictures: no coarse levels are needed
+REACH_PX = 24  # and a bumped table
 AGREE_PX = (3.0, 1.5, 0.8)  # from the middle motion, closing in
 AGREE_SHARE = 0.4
+SURE_SHARE = 0.7  # of the points found again nearby, else they are sought farther away
 LEAST_PX = 0.02  # no point is followed better than that
 # A hand that rests moves less than that a picture: over time its points stand out by their residual.
 RESTLESS = 2.5  # times the median residual
@@ -50,22 +53,17 @@ class Background:
         self._drop_covered(covered)
         if len(self._points) < FEWEST_POINTS:
             return None
-        moved, good = flow(before, now, self._points, self._points, reach_px=REACH_PX)
-        weight = 1 / (np.nan_to_num(self._residual, nan=0.04) + LEAST_PX**2)
-        used = good & ~self._held_out
-        if used.sum() < FEWEST_POINTS:
+        weight = 1 / (np.where(np.isnan(self._residual), 0.04, self._residual) + LEAST_PX**2)
+        for reach_px in (NEAR_PX, REACH_PX):
+            moved, good = flow(before, now, self._points, self._points, reach_px=reach_px)
+            matrix = self._agreed(moved, good & ~self._held_out, weight)
+            if matrix is not None and (reach_px == REACH_PX or good.mean() > SURE_SHARE):
+                break
+        if matrix is None:
             self._keep(good, moved)
             return None
-        matrix = np.column_stack([np.eye(2), np.median((moved - self._points)[used], axis=0)])
-        for within_px in AGREE_PX:
-            away = np.linalg.norm(moved - apply(matrix, self._points), axis=1)
-            near = used & (away < within_px)
-            if near.sum() < max(FEWEST_POINTS * 2 // 3, AGREE_SHARE * used.sum()):
-                self._keep(good, moved)
-                return None
-            matrix = fit_rigid(self._points[near], moved[near], weight[near])
-        inside = good & (np.linalg.norm(moved - apply(matrix, self._points), axis=1) < AGREE_PX[-1])
         off = moved - apply(matrix, self._points)
+        inside = good & (np.hypot(off[:, 0], off[:, 1]) < AGREE_PX[-1])
         square = np.minimum((off**2).sum(1), 4.0)
         fresh = np.isnan(self._residual)
         # One small residual is no proof yet: it could be an edge's.
@@ -79,6 +77,20 @@ class Background:
         left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
         self._keep(good & (calm | (square < 1e-3)), moved)
         return BackgroundStep(matrix, left_px)
+
+    def _agreed(self, moved: Float, used: Flags, weight: Float) -> Float | None:
+        """The rigid motion that most of the `used` points share; None where they do not agree."""
+        if used.sum() < FEWEST_POINTS:
+            return None
+        points, moved, weight = self._points[used], moved[used], weight[used]
+        matrix = np.column_stack([np.eye(2), np.median(moved - points, axis=0)])
+        for within_px in AGREE_PX:
+            off = moved - apply(matrix, points)
+            near = np.hypot(off[:, 0], off[:, 1]) < within_px
+            if near.sum() < max(FEWEST_POINTS * 2 // 3, AGREE_SHARE * len(points)):
+                return None
+            matrix = fit_rigid(points[near], moved[near], weight[near])
+        return matrix
 
     def _keep(self, kept: Flags, moved: Float) -> None:
         self._points, self._residual = moved[kept], self._residual[kept]
@@ -101,6 +113,8 @@ class Background:
         if found is None:
             return
         new = np.asarray(found, float).reshape(-1, 2)
+        if len(new) < FEWEST_POINTS < len(self._points) // 2:
+            self._seeded = self._count + RESEED_IN_VAIN
         self._points = np.concatenate([self._points, new])
         self._residual = np.concatenate([self._residual, np.full(len(new), np.nan)])
         self._held_out = np.concatenate([self._held_out, np.arange(len(new)) % 3 == 2])

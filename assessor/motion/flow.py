@@ -15,6 +15,7 @@ Grey = NDArray[np.uint8]
 WINDOW_PX = 21
 THERE_AND_BACK_PX = 0.5  # a point that does not come back to where it was is lost
 _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.005)
+_BACK_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
 
 
 def flow(
@@ -39,15 +40,13 @@ def flow(
     levels = max(0, int(np.ceil(np.log2(max(reach_px, 1) / (window_px / 3)))))
     start = (points - origin).astype(np.float32).reshape(-1, 1, 2)
     first = (guess - origin).astype(np.float32).reshape(-1, 1, 2)
-    settings: Any = {
-        "winSize": (window_px, window_px),
-        "maxLevel": levels,
-        "criteria": _CRITERIA,
-        "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
-    }
-    there, seen, _ = cv2.calcOpticalFlowPyrLK(a, b, start, first.copy(), **settings)
-    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(b, a, there, start.copy(), **settings)
-    astray = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
+    size: Any = {"winSize": (window_px, window_px), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+    there, seen, _ = cv2.calcOpticalFlowPyrLK(a, b, start, first, maxLevel=levels, criteria=_CRITERIA, **size)
+    # Back from there it is known where to look, so the coarse levels tell nothing more.
+    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
+        b, a, there, start.copy(), maxLevel=0, criteria=_BACK_CRITERIA, **size
+    )
+    astray = np.hypot(*(back - start).reshape(-1, 2).T)
     good = (seen.ravel() > 0) & (seen_back.ravel() > 0) & (astray < THERE_AND_BACK_PX)
     moved = there.reshape(-1, 2).astype(np.float64) + origin
     good &= (moved >= 0).all(1) & (moved[:, 0] <= w - 1) & (moved[:, 1] <= h - 1)
@@ -56,16 +55,14 @@ def flow(
 
 def fit_rigid(before: Float, after: Float, weight: Float | None = None) -> Float:
     """(2, 3) rotation and translation that takes `before` (n, 2) to `after`, least squares (Kabsch)."""
-    w = np.ones(len(before)) if weight is None else weight
+    p, q = (np.ascontiguousarray(some, np.float64).view(np.complex128).ravel() for some in (before, after))
+    w = np.ones(len(p)) if weight is None else weight
     w = w / w.sum()
-    from_mid, to_mid = w @ before, w @ after
-    p, q = before - from_mid, after - to_mid
-    sin = float(w @ (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]))
-    cos = float(w @ (p * q).sum(1))
-    size = np.hypot(sin, cos)
-    c, s = (cos / size, sin / size) if size > 0 else (1.0, 0.0)
-    turn = np.array([[c, -s], [s, c]])
-    return np.column_stack([turn, to_mid - turn @ from_mid])
+    p_mid, q_mid = complex(w @ p), complex(w @ q)
+    turn = complex(np.vdot(w * (p - p_mid), q - q_mid))
+    turn = turn / abs(turn) if turn else 1.0 + 0.0j
+    shift = q_mid - turn * p_mid
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 def apply(matrix: Float, points: Float) -> Float:

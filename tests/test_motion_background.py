@@ -1,0 +1,56 @@
+"""The camera's motion from still points, whether it is a tremble or a bump."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from assessor.motion.background import Background
+from assessor.motion.flow import apply
+
+SIZE = (320, 240)
+
+
+def seen(shift: tuple[float, float], turn_deg: float = 0.0) -> NDArray[np.uint8]:
+    """A table with marks on it, moved by `shift` px and turned about the picture's top left."""
+    table = np.random.default_rng(4).normal(128, 60, (SIZE[1] + 80, SIZE[0] + 80)).astype(np.float32)
+    table = cv2.GaussianBlur(table, (0, 0), 2.5)
+    matrix = cv2.getRotationMatrix2D((0, 0), turn_deg, 1.0)
+    matrix[:, 2] = np.array(shift) - 40
+    moved = cv2.warpAffine(table, matrix, SIZE, flags=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(4 * (moved - 128) + 128, 0, 255), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shift", "turn_deg"),
+    [
+        pytest.param((0.3, -0.2), 0.0, id="tremble"),
+        pytest.param((2.5, 1.0), 0.5, id="hand-held"),
+        pytest.param((17.0, -9.0), 0.0, id="bump"),
+    ],
+)
+def test_a_small_or_a_large_step_of_the_camera_is_found(shift: tuple[float, float], turn_deg: float) -> None:
+    background = Background()
+    still = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    assert background.step(seen((0, 0)), seen((0, 0)), still) is not None
+    step = background.step(seen((0, 0)), seen(shift, turn_deg), still)
+    assert step is not None
+    # The table lay 40 px further up and left in its own picture.
+    meant = cv2.getRotationMatrix2D((0, 0), turn_deg, 1.0)
+    place = np.array([[160.0, 120.0], [60.0, 50.0]])
+    true = (place + 40) @ meant[:, :2].T + np.array(shift) - 40
+    assert np.abs(apply(step.matrix, place) - true).max() < 0.05
+    assert np.abs(step.left_px).max() < 0.05
+
+
+def test_a_picture_without_marks_tells_nothing() -> None:
+    plain = np.full((SIZE[1], SIZE[0]), 90, np.uint8)
+    assert Background().step(plain, plain, np.zeros_like(plain)) is None
+
+
+def test_what_is_covered_is_no_background() -> None:
+    background = Background()
+    everything = np.full((SIZE[1], SIZE[0]), 255, np.uint8)
+    assert background.step(seen((0, 0)), seen((0, 0)), everything) is None
