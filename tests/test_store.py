@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from api_doubles import assessment
 from postgres import Cluster, cluster
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from api.errors import ServiceError
@@ -22,7 +22,7 @@ from api.job import GradeRequest
 from api.store import courses, erase, jobs, migrate, people, submissions
 from api.store.blobs import Blobs, open_blobs
 from api.store.engine import Database, database_url
-from api.store.models import Base, Blob, Job, Person, Result, Submission, utc_now
+from api.store.models import Base, Blob, Job, Person, Result, Submission, declared_key, utc_now
 from api.store.page import Slice
 from api.store.scope import Caller
 from assessor.errors import OptionError
@@ -80,6 +80,38 @@ def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     migrate.upgrade(database)  # a second time is harmless
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    for url in (None, request.getfixturevalue("server").url(f"t{next(_names)}")):
+        database = Database(database_url(url, tmp_path))
+        migrate.upgrade(database, "0001")
+        said = {"technique": "simple_running", "scale": {"mm_per_px": 0.1}}
+        with database.engine.begin() as connection:
+            connection.execute(text("INSERT INTO blob VALUES ('ab', 3, 'image/jpeg', '2026-11-20')"))
+            for number, key in enumerate((declared_key(said), "of something else", ""), 1):
+                connection.execute(
+                    text(
+                        "INSERT INTO submission (id, kind, blob_sha256, file_name, technique, scale,"
+                        " created_at)"
+                        " VALUES (:id, 'photo', 'ab', 'pad.jpg', :technique, :scale, '2026-11-20')"
+                    ),
+                    {"id": number, "technique": said["technique"], "scale": json.dumps(said["scale"])},
+                )
+                connection.execute(
+                    text(
+                        "INSERT INTO result (submission_id, software, rubric_key, declared_key,"
+                        " correction_key, counts, created_at)"
+                        " VALUES (:id, '1', 'r', :key, '', true, '2026-11-20')"
+                    ),
+                    {"id": number, "key": key},
+                )
+        migrate.upgrade(database)
+        with database.reading() as session:
+            assert session.scalars(select(Result.declared).order_by(Result.id)).all() == [said, None, None]
+        database.dispose()
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

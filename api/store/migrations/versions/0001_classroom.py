@@ -245,7 +245,6 @@ def upgrade() -> None:
         sa.Column("submission_id", sa.Integer(), nullable=False),
         sa.Column("software", sa.String(length=100), nullable=False),
         sa.Column("rubric_key", sa.String(length=220), nullable=False),
-        sa.Column("declared", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("declared_key", sa.String(length=64), nullable=False),
         sa.Column("correction_key", sa.String(length=64), nullable=False),
         sa.Column("counts", sa.Boolean(), nullable=False),
