@@ -42,9 +42,9 @@ def flow(
     first = (guess - origin).astype(np.float32).reshape(-1, 1, 2)
     size: Any = {"winSize": (window_px, window_px), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
     there, seen, _ = cv2.calcOpticalFlowPyrLK(a, b, start, first, maxLevel=levels, criteria=_CRITERIA, **size)
-    # Back from there it is known where to look, so the coarse levels tell nothing more.
+    # On all levels, too: without them a point that went astray far off may seem to come back.
     back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
-        b, a, there, start.copy(), maxLevel=0, criteria=_BACK_CRITERIA, **size
+        b, a, there, start.copy(), maxLevel=levels, criteria=_BACK_CRITERIA, **size
     )
     astray = np.hypot(*(back - start).reshape(-1, 2).T)
     good = (seen.ravel() > 0) & (seen_back.ravel() > 0) & (astray < THERE_AND_BACK_PX)
