@@ -162,7 +162,7 @@ class Follower:
         self.width_px += 0.3 * (shaft.width_px - self.width_px)
         self.length_px = max(self.length_px, shaft.length_px)
         self.missed = 0
-        self._look = look(grey, self.tip, self.axis_rad, self.width_px)
+        self.remember(grey)
         diagonal = math.hypot(*grey.shape)
         off = self.offset
         far = float(np.linalg.norm(off)) / diagonal
@@ -174,6 +174,12 @@ class Follower:
             self.tip = self.tip + step
             self.offsets = [o - step for o in self.offsets]
         return False
+
+    def remember(self, grey: Grey) -> None:
+        """What is seen behind the tip now is the instrument for sure."""
+        self.missed = 0
+        if self.axis_rad is not None:
+            self._look = look(grey, self.tip, self.axis_rad, self.width_px)
 
     def unchanged(self, grey: Grey) -> bool:
         """Whether the tip still lies on what was seen there when a shaft was last found."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from assessor.results import Point
 
 from .follow import Follower
@@ -11,6 +13,7 @@ from .shafts import Shaft, lies_on
 
 SAME_TURN_RAD = math.radians(18)
 INSIDE = 0.25  # of a length: so far behind its tip is its body
+IN_LINE = 0.15  # shanks part behind the joint
 ARMS = 0.2  # of the length: as far apart are the arms of forceps
 
 
@@ -45,6 +48,14 @@ def covers(shaft: Shaft, follower: Follower) -> bool:
         if abs(dy * c - dx * s) < apart_px and abs(dx * c + dy * s) < 1.5 * apart_px:
             return True
     return lies_on(tip_of(follower), follower.axis_rad, shaft)
+
+
+def behind(tip_px: Point, axis_rad: float | None, follower: Follower, reach_px: float) -> bool:
+    """Whether a tip so directed lies behind the one held, in line with it: a part of the same instrument."""
+    if turn_between(axis_rad, follower.axis_rad) > SAME_TURN_RAD:
+        return False
+    along, beside = follower.seen_from(np.array(tip_px))
+    return -reach_px < along < 0 and abs(beside) < 0.7 * follower.width_px + 6 - IN_LINE * along
 
 
 def same_tip(a: Follower, b: Follower) -> bool:

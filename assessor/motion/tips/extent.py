@@ -1,0 +1,194 @@
+"""Where an instrument ends: what lies before a supposed tip and moves along with it belongs to it, too.
+
+Edges break off at a joint, a tape, the ridges of a grip; motion does not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from assessor.motion.flow import Float, Grey
+
+from .follow import Follower
+
+# Shares of the diagonal.
+AHEAD, BEHIND, ASIDE = 0.45, 0.12, 0.12  # what is looked at about the tip, along the axis
+GAP = 0.012  # a plain piece of metal shows no motion
+BORDER = 0.02
+TIP_LENGTH = 0.1  # of the end: by it the axis goes
+CELLS = 800.0  # the diagonal, in the cells that are looked at
+SMOOTH = 5  # cells
+CLEARER = 2.5  # times what it leaves must the other motion leave
+ABOVE_NOISE = 4.0  # in squared grey levels, times the usual
+LEAST_MOVED = 0.0007  # of the diagonal: below this the two motions are told apart nowhere
+MOST_MOVED = 0.006  # beyond it soft shadows count like metal
+SHARP = 4.0  # cells: softer slopes are shadows
+AS_CLEAR = 0.06  # of what the body behind the tip shows, at least
+THINNEST = 4.0  # cells
+STRIP = 0.7  # mean width of a follower's strip over its greatest
+WIDEST = 0.08  # of the diagonal: broader ends are hands
+FEWEST_CELLS, END_CELLS = 12, 6
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`off_px` from the supposed tip lies the last that moves with it: `tip` (2,) px.
+
+    `axis_rad` and `width_px` are those of the piece before it. `free`: it is thin, and ends in the picture.
+    """
+
+    off_px: float
+    tip: Float
+    axis_rad: float
+    width_px: float
+    free: bool
+
+
+class Travel:
+    """How an instrument and the background have moved since a picture `grey` that is kept."""
+
+    def __init__(self, grey: Grey) -> None:
+        self._grey = grey
+        self._own: Float = np.eye(3)
+        self._ground: Float = np.eye(3)
+        self._known = True
+        self.pictures = 0
+
+    def step(
+        self, follower: Follower, before: Grey, now: Grey, ground: Float | None, t_s: float, *, held: bool
+    ) -> bool:
+        """As `Follower.step`, the motion added; `ground` (2, 3) is the background's."""
+        tip, axis_rad = follower.tip, follower.axis_rad or 0.0
+        if not follower.step(before, now, ground, t_s, held=held):
+            return False
+        turned = (follower.axis_rad or 0.0) - axis_rad
+        c, s = math.cos(turned), math.sin(turned)
+        own = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        own[:2, 2] = follower.tip - own[:2, :2] @ tip
+        self._own = own @ self._own
+        if ground is None:
+            self._known = False
+        else:
+            self._ground = np.vstack([ground, [0.0, 0.0, 1.0]]) @ self._ground
+        self.pictures += 1
+        return True
+
+    def apart_px(self, tip: Float) -> float:
+        """How far the instrument at `tip` (2,) has moved against the background; 0 where not known."""
+        if not self._known:
+            return 0.0
+        here = np.append(tip, 1.0)
+        off = np.linalg.inv(self._own) @ here - np.linalg.inv(self._ground) @ here
+        return float(np.hypot(off[0], off[1]))
+
+    def end(self, now: Grey, follower: Follower) -> End | None:
+        """Where it ends in `now`, the free end if there is one.
+
+        None where the two motions are not told apart behind the supposed tip.
+        """
+        apart = self.apart_px(follower.tip) / math.hypot(*now.shape)
+        if follower.axis_rad is None or not LEAST_MOVED < apart < MOST_MOVED:
+            return None
+        end = self._end(now, follower, follower.axis_rad)
+        if end is None or end.free:
+            return end
+        other = self._end(now, follower, follower.axis_rad + math.pi)
+        return other if other is not None and other.free else end
+
+    def _end(self, now: Grey, follower: Follower, axis_rad: float) -> End | None:
+        diagonal = math.hypot(*now.shape)
+        tip, width_px = follower.tip, follower.width_px
+        cell = max(1.0, diagonal / CELLS)
+        ahead, behind, aside = (round(share * diagonal / cell) for share in (AHEAD, BEHIND, ASIDE))
+        c, s = cell * math.cos(axis_rad), cell * math.sin(axis_rad)
+        # from cells (column along the axis, row across it) to pixels of `now`
+        place = np.array([[c, -s, 0.0], [s, c, 0.0], [0, 0, 1.0]])
+        place[:2, 2] = tip - place[:2, :2] @ [behind, aside]
+        size = (behind + ahead, 2 * aside + 1)
+        half = max(3, round(width_px / cell / 2))
+        seen = _sampled(now, place, size)
+        with_it = _left(seen, _sampled(self._grey, np.linalg.inv(self._own) @ place, size))
+        without = _left(seen, _sampled(self._grey, np.linalg.inv(self._ground) @ place, size))
+        noise = float(np.median(np.minimum(with_it, without))) + 1.0
+        shows = without - with_it
+        body = shows[max(0, aside - half) : aside + half + 1, :behind]
+        least = max(ABOVE_NOISE * noise, AS_CLEAR * float(np.percentile(body, 90)))
+        moves = (without > CLEARER * with_it) & (shows > least)
+        own = _own_cells(moves, (behind, aside), half, GAP * diagonal / cell)
+        if own is None:
+            return None
+        column, row, back, width = _last_piece(own, TIP_LENGTH * diagonal / cell)
+        if width < THINNEST:
+            return None
+        at, root = (place[:2, :2] @ p + place[:2, 2] for p in (np.array([column, row]), back))
+        way = at - root
+        border = BORDER * diagonal
+        h, w = now.shape
+        inside = bool((at > border).all() and at[0] < w - border and at[1] < h - border)
+        return End(
+            off_px=cell * float(np.hypot(column - behind, row - aside)),
+            tip=at,
+            axis_rad=math.atan2(way[1], way[0]),
+            width_px=width * cell,
+            free=inside and width * cell < WIDEST * diagonal and column < size[0] - 2 * SMOOTH,
+        )
+
+
+def moved_to(follower: Follower, end: End, now: Grey) -> Follower:
+    """The same instrument held at its `end`, as it was seen in `now`."""
+    x, y = (float(v) for v in end.tip)
+    new = Follower((x, y), end.axis_rad, end.width_px / STRIP, follower.length_px + end.off_px)
+    new.support_px, new.proven, new.velocity = follower.support_px, follower.proven, follower.velocity
+    new.remember(now)
+    return new
+
+
+def _own_cells(
+    moves: NDArray[np.bool_], tip: tuple[int, int], half: int, gap: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Columns and rows of the cells that hang together with what lies behind the supposed tip."""
+    reach = 2 * round(gap / 2) + 1
+    joined = cv2.dilate(moves.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    _, label = cv2.connectedComponents(joined)
+    column, row = tip
+    behind = (slice(max(0, row - half), row + half + 1), slice(column))
+    counts = np.bincount(label[behind][moves[behind]], minlength=1)
+    counts[0] = 0
+    if counts.max(initial=0) < FEWEST_CELLS:
+        return None
+    rows, columns = np.nonzero(moves & (label == int(counts.argmax())))
+    return columns, rows
+
+
+def _last_piece(
+    own: tuple[NDArray[np.intp], NDArray[np.intp]], length: float
+) -> tuple[float, float, Float, float]:
+    """Column and row of the end; the middle (column, row) of the piece before it; that piece's width."""
+    columns, rows = own
+    last = float(np.partition(columns, -END_CELLS)[-END_CELLS])
+    row = float(rows[columns > last - SMOOTH].mean())
+    back = last - columns
+    near = (back >= 0) & (back < length) & (np.abs(rows - row) < 0.5 * back + SMOOTH)
+    piece = near & (back > 0.3 * length)
+    if piece.sum() < FEWEST_CELLS:
+        piece = near
+    middle = np.array([columns[piece].mean(), rows[piece].mean()])
+    width = max(1.0, float(near.sum()) / length - SMOOTH + 1)
+    return last - SMOOTH // 2, row, middle, width
+
+
+def _sampled(grey: Grey, place: Float, size: tuple[int, int]) -> NDArray[np.float32]:
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    seen = cv2.warpAffine(grey, place[:2], size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32
+    )
+    return np.asarray(seen - cv2.GaussianBlur(seen, (0, 0), SHARP), np.float32)
+
+
+def _left(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.blur((one - other) ** 2, (SMOOTH, SMOOTH)), np.float32)

@@ -1,0 +1,95 @@
+"""A tip's identity over a clip: what is held under one number, lost, and held again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from assessor.motion.flow import Float, Grey
+
+from .extent import MOST_MOVED, End, Travel
+from .follow import Follower
+from .marker import Marked
+
+# Where the instrument ends by what moves with it is looked at every END_S where the tip is sure, else always.
+END_S = 0.5
+END_MOVED = 0.0019  # of the diagonal: tells most
+END_WAITS = 45  # pictures, after which less must do
+END_NEAR = 0.02  # of the diagonal: nearer to the end it is the tip
+END_FAR = 0.05  # of the diagonal: farther off it was another object's tip
+END_CORRECTION = 0.12  # so slow that it adds no tremor
+ASTRAY = 2  # looks in a row
+
+
+@dataclass(slots=True)
+class Slot:
+    """`follower` is None while the tip is lost; `tip`, `axis_rad` are where it was then.
+
+    `sure`: the instrument's end was seen here lately by what moves with it.
+    """
+
+    lost_s: float
+    tip: Float
+    axis_rad: float | None = None
+    follower: Follower | None = None
+    segment: int = 0
+    marked: Marked | None = None  # the same while it is lost, too
+    pictures: int = 0  # since it was lost
+    checked_s: float = -math.inf
+    sure: bool = False
+    _travel: Travel | None = None
+    _ended_s: float = -math.inf
+    _astray: int = 0  # looks in a row that saw its end elsewhere
+
+    def hold(self, follower: Follower, segment: int, *, sure: bool = False) -> None:
+        """From now on it is `follower`; what came before does not compare."""
+        self.follower, self.segment, self.sure = follower, segment, sure
+        self._travel, self._astray = None, 0
+
+    def lose(self, t_s: float) -> None:
+        assert self.follower is not None
+        self.axis_rad, self.tip = self.follower.axis_rad, self.follower.tip
+        self.follower, self.lost_s, self.pictures = None, t_s, 0
+
+    def step(self, before: Grey, now: Grey, ground: Float | None, t_s: float) -> bool:
+        """Follow it to the next picture; False where it got lost."""
+        assert self.follower is not None
+        if isinstance(self.follower, Marked) or (self.sure and t_s - self._ended_s < END_S):
+            return self.follower.step(before, now, ground, t_s, held=True)
+        if self._travel is None:
+            self._travel = Travel(before)
+        return self._travel.step(self.follower, before, now, ground, t_s, held=True)
+
+    def end_elsewhere(self, grey: Grey, t_s: float, diagonal: float) -> End | None:
+        """Where the instrument ends, if surely not where the tip is held; else the tip is drawn there."""
+        follower, travel = self.follower, self._travel
+        if follower is None or travel is None:
+            return None
+        apart = travel.apart_px(follower.tip) / diagonal
+        if apart < END_MOVED and travel.pictures < END_WAITS:
+            return None
+        self._travel = None
+        if apart > MOST_MOVED:  # fast: shafts lead
+            self.sure = False
+            return None
+        self._ended_s = t_s
+        end = travel.end(grey, follower)
+        if end is None:
+            return None
+        if end.off_px < END_NEAR * diagonal:
+            follower.tip = follower.tip + END_CORRECTION * (end.tip - follower.tip)
+            self.confirm(grey)
+            return None
+        # What moves beyond the tip is a clear sign; where nothing is seen to move it may just be plain.
+        along = follower.seen_from(end.tip)[0]
+        turned = math.cos(end.axis_rad - (follower.axis_rad or 0.0)) < 0
+        if along < -END_FAR * diagonal and not turned:
+            return None
+        self._astray += 1
+        return end if self._astray >= ASTRAY or (along > 0 and not self.sure) else None
+
+    def confirm(self, grey: Grey) -> None:
+        """The tip is the instrument's end for sure."""
+        assert self.follower is not None
+        self.sure, self._astray = True, 0
+        self.follower.remember(grey)

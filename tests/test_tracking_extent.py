@@ -1,0 +1,136 @@
+"""An instrument ends where what moves with it ends, wherever its edges break off."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from test_tracking import FPS, H, Place, W, draw_marks, draw_tool, followed, ground
+
+from assessor.motion.frames import Frame, to_grey
+from assessor.motion.tips.extent import Travel, moved_to
+from assessor.motion.tips.follow import Follower
+from assessor.motion.tips.slot import END_NEAR
+
+TIP, AXIS_DEG = (240.0, 170.0), 30.0
+STILL = np.array([[1.0, 0, 0], [0, 1, 0]])
+
+
+def grey(tip: tuple[float, float] = TIP, seed: int = 0) -> NDArray[np.uint8]:
+    picture = ground()
+    draw_tool(picture, *tip, AXIS_DEG)
+    draw_marks(picture, *tip, AXIS_DEG)
+    noise = np.random.default_rng(seed).normal(0, 1.5, picture.shape)
+    return to_grey(np.clip(picture + noise, 0, 255).astype(np.uint8))
+
+
+def on_axis(back_px: float, *, turned: bool = False) -> Follower:
+    """Held `back_px` behind the tip."""
+    axis_rad = math.radians(AXIS_DEG)
+    x, y = TIP[0] - back_px * math.cos(axis_rad), TIP[1] - back_px * math.sin(axis_rad)
+    follower = Follower((x, y), axis_rad + math.pi * turned, 20.0, 150.0)
+    follower.proven = True
+    return follower
+
+
+def travelled(follower: Follower, way: tuple[float, float]) -> tuple[Travel, NDArray[np.uint8]]:
+    before, now = grey(), grey((TIP[0] + way[0], TIP[1] + way[1]), seed=1)
+    travel = Travel(before)
+    assert travel.step(follower, before, now, STILL, 0.0, held=False)
+    return travel, now
+
+
+@pytest.mark.parametrize(
+    ("back_px", "turned"),
+    [
+        (0.0, False),
+        (70.0, False),  # as at a joint
+        (70.0, True),  # taken for the other end
+        (-12.0, False),  # beyond the tip, on the pad
+    ],
+)
+def test_the_end_is_where_the_motion_ends(back_px: float, turned: bool) -> None:
+    way = (-1.2, 1.6)
+    follower = on_axis(back_px, turned=turned)
+    travel, now = travelled(follower, way)
+    end = travel.end(now, follower)
+    assert end is not None
+    assert end.free
+    near_px = END_NEAR * math.hypot(W, H)
+    assert math.dist(end.tip, (TIP[0] + way[0], TIP[1] + way[1])) < near_px
+    assert math.remainder(end.axis_rad - math.radians(AXIS_DEG), math.tau) == pytest.approx(0, abs=0.15)
+    assert end.off_px == pytest.approx(abs(back_px), abs=near_px)
+    held = moved_to(follower, end, now)
+    assert held.unchanged(now)
+    assert held.length_px > follower.length_px
+
+
+def test_without_motion_of_its_own_nothing_is_known() -> None:
+    follower = on_axis(70)
+    before = grey()
+    travel = Travel(before)
+    assert travel.end(before, follower) is None
+    assert travel.step(follower, before, grey(seed=1), STILL, 0.0, held=False)
+    assert travel.end(grey(seed=1), follower) is None
+
+
+def test_without_a_background_nothing_is_known() -> None:
+    follower = on_axis(70)
+    travel = Travel(grey())
+    now = grey((TIP[0] - 1.2, TIP[1] + 1.6), seed=1)
+    assert travel.step(follower, grey(), now, None, 0.0, held=False)
+    assert travel.end(now, follower) is None
+
+
+def test_a_shaft_that_crosses_the_picture_has_no_free_end() -> None:
+    pictures = []
+    for k, x in enumerate((900.0, 902.0)):  # its tip is far outside
+        picture = ground()
+        draw_tool(picture, x, 250.0, 0.0)
+        cv2.line(picture, (0, 250), (W, 250), (30, 30, 30), 2)
+        noise = np.random.default_rng(k).normal(0, 1.5, picture.shape)
+        moved = cv2.warpAffine(picture, np.array([[1.0, 0, 0], [0, 1, 2.0 * k]]), (W, H))
+        pictures.append(to_grey(np.clip(moved + noise, 0, 255).astype(np.uint8)))
+    follower = Follower((240.0, 250.0), 0.0, 40.0, 150.0)
+    travel = Travel(pictures[0])
+    # the whole picture went down, and the table with it: nothing moves by itself
+    down = np.array([[1.0, 0, 0], [0, 1, 2.0]])
+    assert travel.step(follower, pictures[0], pictures[1], down, 0.0, held=False)
+    assert travel.end(pictures[1], follower) is None
+    # the same against a table that stays: it moves, but ends nowhere
+    alone = Travel(pictures[0])
+    follower = Follower((240.0, 250.0), 0.0, 40.0, 150.0)
+    assert alone.step(follower, pictures[0], pictures[1], STILL, 0.0, held=False)
+    end = alone.end(pictures[1], follower)
+    assert end is None or not end.free
+
+
+def test_a_taped_instrument_is_held_at_its_tip() -> None:
+    """A plain tape interrupts its edges: what is found first ends there."""
+
+    def tool(t: float) -> tuple[float, float, float]:
+        return 240 + 9 * math.sin(2.1 * t), 170 + 7 * math.sin(1.3 * t), 30
+
+    def taped(place: Place) -> list[Frame]:
+        rng = np.random.default_rng(5)
+        frames = []
+        for k in range(3 * FPS):
+            x, y, axis_deg = place(k / FPS)
+            picture = ground()
+            draw_tool(picture, x, y, axis_deg)
+            c, s = math.cos(math.radians(axis_deg)), math.sin(math.radians(axis_deg))
+            ends = np.array([[x - 25 * c, y - 25 * s], [x - 75 * c, y - 75 * s]])
+            (x0, y0), (x1, y1) = np.rint(ends * 16).astype(int).tolist()
+            cv2.line(picture, (x0, y0), (x1, y1), (60, 170, 50), 16, cv2.LINE_AA, 4)
+            noisy = picture + rng.normal(0, 1.5, picture.shape)
+            frames.append(Frame(np.clip(noisy, 0, 255).astype(np.uint8), k / FPS, k))
+        return frames
+
+    motions = followed(iter(taped(tool)))
+    late = [m for m in motions if m.t_s > 1.5]
+    off = [math.dist((s.x_px, s.y_px), tool(m.t_s)[:2]) for m in late for s in m.tips]
+    assert len(off) > 0.9 * len(late)
+    assert np.percentile(off, 90) < 8
