@@ -35,6 +35,7 @@ CLIP_S = 6.0
 JPEG_QUALITY = 90
 SPACING_S = 3.0  # between the starts of sessions: the desk looks at what the earlier ones cost
 MEMORY_EVERY_S = 5.0
+SETTLED_S = 10.0  # after the last session's start, from where memory counts
 SERVE = "from api.serve import serve; serve(port=0, single_user=True)"
 
 
@@ -177,12 +178,17 @@ def report(sessions: list[Session], memory: list[tuple[float, float]], seconds: 
             f"| {np.median(ms):.0f} | {np.percentile(ms, 95):.0f} "
             f"| {np.percentile(early, 95):.0f}, {np.percentile(late, 95):.0f} | {status} |"
         )
-    steady = [mb for t_s, mb in memory if 0.3 * seconds < t_s < 0.95 * seconds]
-    if len(steady) > 3:
-        half = len(steady) // 2
-        before, after = statistics.median(steady[:half]), statistics.median(steady[half:])
-        most = max(mb for _, mb in memory)
-        lines += ["", f"Memory of the service: {before:.0f} MB, later {after:.0f} MB; most {most:.0f} MB."]
+    # Every session is in, and its libraries are loaded, a while after the last one's start.
+    from_s = (len(sessions) - 1) * SPACING_S + SETTLED_S
+    at_start = [mb for t_s, mb in memory if from_s < t_s < from_s + seconds / 10]
+    at_end = [mb for t_s, mb in memory if 0.9 * seconds < t_s < 0.98 * seconds]
+    if at_start and at_end:
+        start_mb, end_mb = statistics.median(at_start), statistics.median(at_end)
+        most_mb = max(mb for _, mb in memory)
+        lines.append(
+            f"\nMemory of the service: {start_mb:.0f} MB at the start, {end_mb:.0f} MB at the end"
+            f" ({60 * (end_mb - start_mb) / (0.94 * seconds - from_s):+.1f} a minute); most {most_mb:.0f} MB."
+        )
     return "\n".join(lines)
 
 
