@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.motion.flow import Float, Grey, agreeing, apply, fit_rigid, flow
+from assessor.motion.flow import Flags, Float, Grey, agreeing, apply, fit_rigid, flow
 from assessor.results import Point
 
 from .body import Body
@@ -17,9 +18,12 @@ from .shafts import Shaft
 
 MOST_POINTS = 60
 FEWEST_POINTS = 6
+RESEED_EVERY = 4  # pictures: a thin instrument never has as many as are wanted
 AGREE_PX = 1.0  # arms of forceps bend and open: the larger party counts
 AGREE_SHARE = 0.35
 NEAR_TIP = 0.16  # of the diagonal: points farther up the shaft say little about the tip
+NEAR_PX = 14  # from where it is expected: what it moves as long as it does not start or stop at once
+SURE_SHARE = 0.7  # of the points
 REACH_PX = 32
 HAND_RAD = 0.3  # half the cone's angle
 DOUBT = 0.5
@@ -107,25 +111,20 @@ class Follower:
         A tip that is `held` is followed by all pixels of its body, a candidate by points alone.
         """
         diagonal = math.hypot(*now.shape)
-        if len(self._points) < MOST_POINTS * 2 // 3:
+        due = not held or len(self._points) < 2 * FEWEST_POINTS or self.seen % RESEED_EVERY == 0
+        if due and len(self._points) < MOST_POINTS * 2 // 3:
             self._seed(before, diagonal)
         if len(self._points) < FEWEST_POINTS:
             return False
-        moved, good = flow(before, now, self._points, self._points + self.velocity, reach_px=REACH_PX)
-        if good.sum() < FEWEST_POINTS:
+        moved, good, inside = self._moved(before, now, (NEAR_PX, REACH_PX) if held else (REACH_PX,))
+        if inside.sum() < FEWEST_POINTS:
             return False
-        inside = np.zeros(len(good), bool)
-        inside[good] = agreeing(self._points[good], moved[good], AGREE_PX)
         share = inside.sum() / good.sum()
-        if inside.sum() < FEWEST_POINTS or share < AGREE_SHARE:
+        if share < AGREE_SHARE:
             return False
         matrix = fit_rigid(self._points[inside], moved[inside])
-        scatter = self._scatter(moved, inside)
-        start, tip = self.tip, apply(matrix, self.tip)
-        if held:
-            body = self._by_body(before, now, matrix)
-            if body is not None:
-                start, tip, scatter = body
+        body = self._by_body(before, now, matrix) if held else None
+        start, tip, scatter = body or (self.tip, apply(matrix, self.tip), self._scatter(moved, inside))
         still = start if camera is None else apply(camera, start)
         self.fine = self.fine + (tip - still)
         tip = self.tip + (tip - start)
@@ -214,6 +213,21 @@ class Follower:
         noise = np.array(self.trail)[:, 3:] if self.trail else np.full((1, 2), np.nan)
         known = noise[np.isfinite(noise).all(axis=1)]
         return float(np.linalg.norm(np.ptp(known, axis=0))) if len(known) else 0.0
+
+    def _moved(self, before: Grey, now: Grey, reaches_px: Sequence[int]) -> tuple[Float, Flags, Flags]:
+        """Where the points (n, 2) are now, which were followed there, and which of these agree.
+
+        A short reach is quicker: it holds where most are about where they were expected.
+        """
+        expected = self._points + self.velocity
+        for reach_px in reaches_px:
+            moved, good = flow(before, now, self._points, expected, reach_px=reach_px)
+            inside = np.zeros(len(good), bool)
+            if good.sum() >= FEWEST_POINTS:
+                inside[good] = agreeing(self._points[good], moved[good], AGREE_PX)
+            if inside.mean() > SURE_SHARE and np.abs(moved - expected)[inside].max() < reach_px / 3:
+                break
+        return moved, good, inside
 
     def _by_body(self, before: Grey, now: Grey, matrix: Float) -> tuple[Float, Float, Float] | None:
         """The tip in the picture before and in this one, and the step of its noise; None where that fails.
