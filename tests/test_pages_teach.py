@@ -174,6 +174,11 @@ def test_the_list_is_filtered_in_place(page: Page, room: School) -> None:
     page.get_by_label("Which").select_option("graded")
     page.locator(".results tbody tr").first.wait_for()
     assert page.locator(".results tbody tr").count() == 2
+    page.get_by_label("Technique").select_option("staples")
+    page.get_by_text("Nothing here").wait_for()
+    page.get_by_label("Technique").select_option("simple_interrupted")
+    page.locator(".results tbody tr").first.wait_for()
+    assert page.locator(".results tbody tr").count() == 2
     assert page.evaluate("window.stayed")
 
 

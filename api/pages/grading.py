@@ -17,6 +17,7 @@ from api.store.models import Assignment, Batch, JobState, Person
 from api.store.page import Slice
 from api.store.submissions import Filter, Order, Row, State
 from assessor.photo.validity import METRICS
+from assessor.results import TECHNIQUES
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 ON_A_PAGE = 50
@@ -93,6 +94,7 @@ def assignment(
         "grading.html",
         **values,
         counts=overview.counts(desk.session, [task.id])[task.id],
+        techniques=TECHNIQUES,
         hints=sorted(summary.hints.items(), key=lambda item: -item[1]),
         batches=_batches(desk, task.id),
         again=False,

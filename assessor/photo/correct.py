@@ -2,8 +2,7 @@
 
 A correction is the whole state, wound by wound as the result gave them: bites and knots where the person
 leaves or puts them, so each stitch is sure to be one. A bite that was not touched keeps its uncertainty;
-one that was set by hand has that of a hand on a screen. So nothing has to be found again, and a correction
-outlives a change of the software.
+one that was set by hand has that of a hand on a screen. It belongs to the reading whose points it moved.
 """
 
 from __future__ import annotations
