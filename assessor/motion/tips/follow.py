@@ -18,7 +18,7 @@ from .shafts import Shaft
 
 MOST_POINTS = 60
 FEWEST_POINTS = 6
-RESEED_EVERY = 4  # pictures: a thin instrument never has as many as are wanted
+IN_VAIN = 4  # pictures until points are sought again where there were no more: a thin tool has few
 AGREE_PX = 1.0  # arms of forceps bend and open: the larger party counts
 AGREE_SHARE = 0.35
 NEAR_TIP = 0.16  # of the diagonal: points farther up the shaft say little about the tip
@@ -63,6 +63,7 @@ class Follower:
         # Time, `fine` and `noise` of the last second.
         self.trail: list[tuple[float, float, float, float, float]] = []
         self._points: Float = np.empty((0, 2))
+        self._seed_again = 0  # from so many pictures followed on
         self._strikes: NDArray[np.int64] = np.empty(0, np.int64)
         self._half: NDArray[np.bool_] = np.empty(0, bool)
         self.velocity: Float = np.zeros(2)
@@ -111,9 +112,11 @@ class Follower:
         A tip that is `held` is followed by all pixels of its body, a candidate by points alone.
         """
         diagonal = math.hypot(*now.shape)
-        due = not held or len(self._points) < 2 * FEWEST_POINTS or self.seen % RESEED_EVERY == 0
-        if due and len(self._points) < MOST_POINTS * 2 // 3:
+        if len(self._points) < MOST_POINTS * 2 // 3 and self.seen >= self._seed_again:
+            had = len(self._points)
             self._seed(before, diagonal)
+            if len(self._points) == had:
+                self._seed_again = self.seen + IN_VAIN
         if len(self._points) < FEWEST_POINTS:
             return False
         moved, good, inside = self._moved(before, now, (NEAR_PX, REACH_PX) if held else (REACH_PX,))
