@@ -27,6 +27,8 @@ MOST_TIPS = 2
 LOOK_S = 0.5  # between looks at the whole picture while every tip is held
 HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
 HUNT_FOR_S = 2.0
+HUNT_BRIEF_S = 0.5  # for what was never held for long
+PATIENT = 90  # pictures with what is held, after which there is likely no more to hold
 CHECK_S = 0.12  # between looks around a held tip
 NEW = 0.35  # mean share of the time that a shaft's edges were there: below this it came just now
 WATCH_FIRST_S = 0.25
@@ -255,8 +257,10 @@ class Tracker:
         if any(slot.marked is not None for slot in self._slots):
             return  # who marks one instrument wants no other
         held = [s.follower for s in self._slots if s.follower is not None]
-        hunting = [s for s in self._slots if s.follower is None and t_s - s.lost_s < HUNT_FOR_S]
-        every_s = 0.0 if hunting else LOOK_S if len(held) == MOST_TIPS else HUNT_S
+        missed = [s for s in self._slots if s.follower is None]
+        hunting = [s for s in missed if t_s - s.lost_s < (HUNT_FOR_S if s.lasted else HUNT_BRIEF_S)]
+        settled = held and not any(s.lasted for s in missed) and all(f.seen >= PATIENT for f in held)
+        every_s = 0.0 if hunting else LOOK_S if settled or len(held) == MOST_TIPS else HUNT_S
         if t_s - self._looked_s < every_s - 1e-3:
             return
         self._looked_s = t_s

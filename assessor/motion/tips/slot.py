@@ -19,6 +19,7 @@ END_NEAR = 0.02  # of the diagonal: nearer to the end it is the tip
 END_FAR = 0.05  # of the diagonal: farther off it was another object's tip
 END_CORRECTION = 0.12  # so slow that it adds no tremor
 ASTRAY = 2  # looks in a row
+LASTED = 15
 
 
 @dataclass(slots=True)
@@ -34,7 +35,8 @@ class Slot:
     follower: Follower | None = None
     segment: int = 0
     marked: Marked | None = None  # the same while it is lost, too
-    pictures: int = 0  # since it was lost
+    pictures: int = 0  # since it was held or lost last
+    lasted: bool = False  # it was held for LASTED pictures once: no passing shadow
     checked_s: float = -math.inf
     sure: bool = False
     _travel: Travel | None = None
@@ -44,11 +46,12 @@ class Slot:
     def hold(self, follower: Follower, segment: int, *, sure: bool = False) -> None:
         """From now on it is `follower`; what came before does not compare."""
         self.follower, self.segment, self.sure = follower, segment, sure
-        self._travel, self._astray = None, 0
+        self._travel, self._astray, self.pictures = None, 0, 0
 
     def lose(self, t_s: float) -> None:
         assert self.follower is not None
         self.axis_rad, self.tip = self.follower.axis_rad, self.follower.tip
+        self.lasted = self.lasted or self.pictures >= LASTED
         self.follower, self.lost_s, self.pictures = None, t_s, 0
 
     def step(self, before: Grey, now: Grey, ground: Float | None, t_s: float) -> bool:
