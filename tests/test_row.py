@@ -37,6 +37,11 @@ def test_of_two_that_cross_the_surer_stands() -> None:
     assert xs([*row[:1], *row[2:], candidate(90, 0.7), candidate(92, 0.9, lean=30)]) == [30, 92, 150]
 
 
+def test_strands_that_meet_at_a_bite_both_stand() -> None:
+    knotted, leaving = candidate(30), candidate(28 + 25, lean=50)  # it crosses the first just below its end
+    assert xs([knotted, leaving]) == [30, 53]
+
+
 def test_what_lies_beside_the_line_is_no_stitch() -> None:
     row = [candidate(x) for x in (30, 90, 150)]
     assert xs([*row, candidate(210, top=2, bottom=40)]) == [30, 90, 150]

@@ -135,14 +135,15 @@ def test_the_card_gives_the_true_millimetres(number: int) -> None:
 
 
 def test_the_ruler_gives_the_true_millimetres() -> None:
-    """As surely as it says: three of four within two standard deviations, all within three."""
-    off = []
-    for seed in (2, 3, 4, 5):
+    """As surely as it says: seven of eight within two standard deviations, all within three."""
+    off, sd = [], []
+    for seed in range(1, 9):
         sample = render_sample(1, seed, width=1200)
         scale, _ = find_scale(sample.bgr, (by_eye(sample),))
         assert scale is not None
         assert scale.method == "ruler"
-        assert scale.relative_sd < 0.02
+        sd.append(scale.relative_sd)
         off.append(abs(scale.mm_per_px * sample.px_per_mm - 1) / scale.relative_sd)
+    assert np.median(sd) < 0.02  # tilted cameras among them: a ruler does not show their tilt
     assert max(off) < 3
-    assert sum(z < 2 for z in off) >= 3
+    assert sum(z < 2 for z in off) >= 7

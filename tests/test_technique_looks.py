@@ -46,9 +46,9 @@ def test_half_the_other_rows_are_named_and_none_wrongly(seen: list[tuple[str, Wo
 
 
 def test_a_name_that_the_looks_contradict_is_objected_to(seen: list[tuple[str, WoundFinding]]) -> None:
-    (staples,) = (w for t, w in seen if t == "staples")
-    assert [n.code for n in recognise(staples, "simple_interrupted")[1]] == ["technique_disagrees"]
-    assert recognise(staples, "staples")[1] == ()
+    (bars,) = (w for t, w in seen if t == "horizontal_mattress")
+    assert [n.code for n in recognise(bars, "simple_interrupted")[1]] == ["technique_disagrees"]
+    assert recognise(bars, "horizontal_mattress")[1] == ()
 
 
 def test_the_network_gets_each_place_s_four_pixels_and_what_was_seen_there() -> None:

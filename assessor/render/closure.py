@@ -91,6 +91,7 @@ class Row:
     tail_spread: float  # scatter of the tails' direction, rad
     tail_angle: float  # mean direction against the outward normal, rad
     tail_count: int
+    throws_mm: float  # how far a knot of many throws reaches from where it was tied; 0 a compact one
     diameter_mm: float
 
 
@@ -128,8 +129,15 @@ def _add_knot(
     rng: np.random.Generator,
     count: int | None = None,
 ) -> None:
-    closure.knots.append((at, row.knot_size * rng.uniform(0.75, 1.3)))
+    size = row.knot_size * rng.uniform(0.75, 1.3)
+    closure.knots.append((at, size))
     base = np.arctan2(outward[1], outward[0]) + row.tail_angle
+    if row.throws_mm:
+        reach = row.throws_mm * rng.uniform(0.5, 1.2)
+        throws = tail_curve(at, base + rng.normal(0, 0.5), reach, rng)
+        every = max(1, round(len(throws) * 0.5 * size * row.diameter_mm / reach))
+        closure.knots += [(p, size * rng.uniform(0.55, 0.95)) for p in throws[every::every]]
+        at = throws[-1]
     for k in range(row.tail_count if count is None else count):
         side = row.tail_spread * (1 if k % 2 else -1) * rng.uniform(0.3, 1.2)
         angle = base + side + rng.normal(0, 0.35)
@@ -165,6 +173,8 @@ def simple_interrupted(curve: Curve, at_u: Points, row: Row, rng: np.random.Gene
 
 def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generator) -> Closure:
     """Diagonals over the wound, square passes below it, a knot at each end."""
+    if len(at_u) >= 3 and rng.random() < 0.5:
+        return _running_between_pairs(curve, at_u, row, rng)
     closure = Closure("simple_running")
     gap = float(np.mean(np.diff(at_u))) if len(at_u) > 1 else sum(row.bite_mm)
     sign = 1.0 if rng.random() < 0.5 else -1.0
@@ -179,12 +189,49 @@ def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generato
                 far = bites[int(rng.integers(0, 2))] + rng.normal(0, 0.12, 2) * sum(row.bite_mm)
                 closure.strands.append(_strand(knot, far, row, rng))
         else:
-            closure.strands.append(_strand(bites[0], bites[1], row, rng))
-            closure.stitches.append(StitchTruth(bites, None, (False, False)))
-            closure.punctures += [bites[0], bites[1]]
+            _pass(closure, bites, row, rng)
         if i:
             before = closure.stitches[-2].bites_mm
             closure.buried.append(np.array([before[1], bites[0]]))
+    return closure
+
+
+def _pass(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -> None:
+    """Thread that only crosses from bite to bite."""
+    closure.strands.append(_strand(bites[0], bites[1], row, rng))
+    closure.stitches.append(StitchTruth(bites, None, (False, False)))
+    closure.punctures += [bites[0], bites[1]]
+
+
+def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.Generator) -> Closure:
+    """As it is taught on marked pads: punctures in pairs, square to the wound; the thread goes over it from
+    each pair to the next and below it within a pair. The first knot closes a pair, and the thread leaves
+    from it; the last one closes the last pair, or ties the last pass itself, drawn round a corner.
+    """
+    closure = Closure("simple_running")
+    start = int(rng.integers(0, 2))  # the side that the thread leaves on
+    steady = replace(row, knot_inset=0.3 * row.knot_inset)
+    pairs = [_bites(curve, row, float(u), rng, 0.0) for u in at_u]
+    if rng.random() < 0.85:
+        _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * start - 1), rng)
+    tied, cornered = 0.5, 0.3
+    how = float(rng.random())
+    for i in range(len(pairs) - 1):
+        bites = pairs[i].copy()
+        bites[1 - start] = pairs[i + 1][1 - start]
+        if i == len(pairs) - 2 and tied <= how < tied + cornered:
+            share = rng.uniform(0.7, 1.1)
+            knot = pairs[i][start] + share * (pairs[i + 1][start] - pairs[i][start])
+            closure.strands.append(_strand(bites[start], knot, row, rng))
+            closure.strands.append(_strand(knot, bites[1 - start], row, rng))
+            _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng)
+            closure.stitches.append(StitchTruth(bites, knot, (False, False)))
+            closure.punctures += [bites[0], bites[1]]
+        else:
+            _pass(closure, bites, row, rng)
+        closure.buried.append(pairs[i + 1])
+    if how < tied:
+        _knotted_stitch(closure, pairs[-1], replace(steady, knot_side=1 - 2 * start), rng)
     return closure
 
 

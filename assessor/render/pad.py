@@ -107,7 +107,7 @@ def draw_incision(
     """The cut: an optional painted stripe, an optional gaping lens, a dark slit."""
     u = np.linspace(0, curve.length_mm, 60)
     line = curve.to_mm(u, 0.0)
-    if ink is not None and rng.random() < 0.4:
+    if ink is not None and rng.random() < 0.5:
         _draw_lip(canvas, curve, stitch_mm, ink, ink_width_mm, rng)
     elif ink is not None:
         _draw_ink(canvas, curve, ink, ink_width_mm, rng)
@@ -150,7 +150,8 @@ def _draw_lip(
     u = np.linspace(0, curve.length_mm, 60)
     side = float(rng.choice([-1.0, 1.0]))
     width_mm = max(width_mm, stitch_mm * rng.uniform(0.05, 0.5))
-    wall = stitch_mm * rng.uniform(0.01, 0.14) * _wander(60, 0.15, rng) * (rng.random() < 0.6)
+    reach = np.exp(rng.uniform(np.log(0.01), np.log(0.32)))
+    wall = stitch_mm * float(reach) * _wander(60, 0.15, rng) * (rng.random() < 0.7)
     _draw_ink(canvas, curve, ink, width_mm, rng, side * (wall + 0.5 * width_mm * rng.uniform(0.8, 1.3)))
     if rng.random() < 0.4:
         rest = width_mm * rng.uniform(0.2, 0.7)
@@ -158,7 +159,10 @@ def _draw_lip(
     if wall.any():
         pale = tuple(np.clip(rng.uniform(0.8, 1.2) * np.array([170, 190, 230.0]), 0, 250))
         lip = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, side * wall)[::-1]])
-        canvas.polygon(lip, pale, rng.uniform(0.2, 0.9), 0.01 * stitch_mm)
+        # a broad band is the lip's own skin, stretched, not its wall
+        canvas.polygon(
+            lip, pale, rng.uniform(0.2, 0.9) if reach < 0.1 else rng.uniform(0.05, 0.4), 0.01 * stitch_mm
+        )
     shade = stitch_mm * rng.uniform(0.02, 0.2)
     dark = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, -side * shade)[::-1]])
     canvas.polygon(dark, (25, 40, 70), rng.uniform(0.05, 0.45), 0.25 * shade)

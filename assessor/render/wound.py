@@ -95,6 +95,7 @@ def sample_wound(
         tail_spread=float(rng.uniform(0.1, 1.6)),
         tail_angle=float(rng.normal(rng.choice([0, 0, 0, np.pi / 2, -np.pi / 2, np.pi]), 0.7)),
         tail_count=2 if tight else int(rng.choice([0, 1, 2, 2, 2, 3])),
+        throws_mm=stitch * float(rng.uniform(0.08, 0.45)) * (kit == "silicone" and rng.random() < 0.3),
         diameter_mm=diameter,
     )
     stitched = _which_stitched(n, kit, rng)

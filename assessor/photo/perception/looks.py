@@ -38,22 +38,21 @@ class View:
 
 def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
     """The best view of a place."""
-    best = _look(photo, place.curve, place.stitch_px, known)
-    courses = []
+    courses = [place.curve]
     if place.curve.length < 3 * place.stitch_px:  # the long side of a short row may be its stitches
         courses.append(place.curve.crossed(4 * place.stitch_px))
     straight = place.curve.straightened()
-    if _doubtful(best) and straight.distance(place.curve.points).max() > _BENT * place.stitch_px:
+    if straight.distance(place.curve.points).max() > _BENT * place.stitch_px:
         courses.append(straight)
-    other = [_look(photo, course, place.stitch_px, known) for course in courses]
-    best = max([best, *other], key=lambda v: v.worth)
+    best = max((_look(photo, course, place.stitch_px, known) for course in courses), key=lambda v: v.worth)
     if best.worth < _LITTLE:  # the first look may have been wrong about the size
         other = [_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES]
         best = max([best, *other], key=lambda v: v.worth)
     best = _aimed(photo, best, known)
     if best.worth >= _LITTLE and _doubtful(best):
         half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
-        if len(half.stitches) == len(best.stitches) and half.worth > best.worth:
+        alike = len(half.stitches) == len(best.stitches)
+        if half.worth > best.worth and (alike or not _doubtful(half)):
             best = _aimed(photo, half, known)
     return best
 

@@ -12,6 +12,7 @@ from assessor.photo.perception.fine import STITCH_PX, StripStitch
 
 Points = NDArray[np.float64]
 _ASTRIDE = 0.6  # of its length that a stitch's middle may lie off the incision
+_AT_END = 0.15  # of a strand: what lies nearer to its end is the end
 _SAME_STITCH = 0.38  # share of the row's median gap
 _LEAST = 0.15  # confidence from which a candidate is a stitch: on rendered pads F1 is flat from 0.1 to 0.4
 
@@ -103,10 +104,14 @@ def _conflict(a: StripStitch, b: StripStitch) -> bool:
 
 
 def _cross(p: Points, q: Points) -> bool:
-    def side(a: Points, b: Points, c: Points) -> float:
-        return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-
-    return (
-        side(p[0], p[1], q[0]) * side(p[0], p[1], q[1]) < 0
-        and side(q[0], q[1], p[0]) * side(q[0], q[1], p[1]) < 0
-    )
+    """Whether two strands cross; not where a running row's strands meet, at an end of both."""
+    d, e = p[1] - p[0], q[1] - q[0]
+    turn = float(d[0] * e[1] - d[1] * e[0])
+    if turn == 0.0:
+        return False
+    between = q[0] - p[0]
+    on_p = float(between[0] * e[1] - between[1] * e[0]) / turn
+    on_q = float(between[0] * d[1] - between[1] * d[0]) / turn
+    if not (0 < on_p < 1 and 0 < on_q < 1):
+        return False
+    return max(min(on_p, 1 - on_p), min(on_q, 1 - on_q)) > _AT_END
