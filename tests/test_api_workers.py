@@ -81,8 +81,8 @@ def test_memory_is_limited_to_what_the_setting_says(memory_mb: int, status: int)
 SERVE = "from api.serve import serve; serve(port=0, single_user=True)"
 
 
-def test_serve_prints_the_address_answers_only_local_names_and_stops_on_interrupt() -> None:
-    environment = {**os.environ, "ASSESSOR_WORKERS": "1"}
+def test_serve_prints_the_address_answers_only_local_names_and_stops_on_interrupt(tmp_path: Path) -> None:
+    environment = {**os.environ, "ASSESSOR_WORKERS": "1", "ASSESSOR_DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-c", SERVE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
