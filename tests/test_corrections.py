@@ -11,13 +11,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from test_grading import Desk, Room, good
+from test_grading import Desk, Room, embedded, good
 
 from api import job
 from api.job import GradeReply, GradeRequest
-from api.store import corrections, migrate, submissions
-from api.store.blobs import open_blobs
-from api.store.engine import Database, database_url
+from api.store import corrections, submissions
 from api.store.models import Result
 from assessor.errors import IntakeError
 from assessor.options import GradeOptions
@@ -27,10 +25,8 @@ from assessor.render.scene import render_photo
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
-    database = Database(database_url(None, tmp_path))
-    migrate.upgrade(database)
-    yield Room(database, open_blobs(None, tmp_path))
-    database.dispose()
+    with embedded(tmp_path) as found:
+        yield found
 
 
 MOVED: Seen = ((SeenStitch(((130.0, 90.0), (120.0, 190.0)), None),),)

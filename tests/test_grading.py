@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -112,12 +113,19 @@ class Room:
         return self.jobs(batch)
 
 
+@contextlib.contextmanager
+def embedded(folder: Path) -> Iterator[Room]:
+    """A room on the embedded database."""
+    database = Database(database_url(None, folder))
+    migrate.upgrade(database)
+    yield Room(database, open_blobs(None, folder))
+    database.dispose()
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
-    database = Database(database_url(None, tmp_path))
-    migrate.upgrade(database)
-    yield Room(database, open_blobs(None, tmp_path))
-    database.dispose()
+    with embedded(tmp_path) as found:
+        yield found
 
 
 def test_each_photo_once_and_a_second_batch_asks_nobody(room: Room) -> None:

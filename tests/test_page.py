@@ -11,7 +11,7 @@ import httpx
 import pytest
 from api_doubles import jpeg
 from api_server import running
-from browser import DESKTOP, PHONE, chromium, needs_chromium, origin, watched
+from browser import DESKTOP, PHONE, needs_chromium, origin, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -26,12 +26,6 @@ CAT = {"name": "cat.gif", "mimeType": "image/gif", "buffer": b"refuse"}
 def client() -> Iterator[httpx.Client]:
     with running() as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from school import School, school
 
-from api.secret import hash_password
-from api.store import courses, people, submissions
+from api.store import courses, submissions
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from browser import DESKTOP, PASSWORD, PHONE, chromium, faults, needs_chromium, origin, sign_in, watched
+from browser import DESKTOP, PHONE, faults, let_in, needs_chromium, origin, sign_in, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -27,16 +26,7 @@ SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop
 @pytest.fixture(scope="module")
 def room() -> Iterator[School]:
     with school() as found:
-        with found.database.writing() as session:
-            for who in ("teacher", "pupil"):
-                person = people.person(session, found.caller("admin"), found.ids[who])
-                person.password_hash = hash_password(PASSWORD)
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
+        let_in(found, "teacher", "pupil")
         yield found
 
 

@@ -9,12 +9,9 @@ import pytest
 from api_doubles import jpeg
 from school import School, school
 
-from api.secret import hash_password
-from api.store import people
-
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from browser import DESKTOP, PASSWORD, chromium, needs_chromium, origin, sign_in, watched
+from browser import DESKTOP, let_in, needs_chromium, origin, sign_in, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -54,18 +51,9 @@ PAGES = {
 @pytest.fixture(scope="module")
 def room() -> Iterator[School]:
     with school() as found:
-        with found.database.writing() as session:
-            for who in PAGES:
-                person = people.person(session, found.caller("admin"), found.ids[who])
-                person.password_hash = hash_password(PASSWORD)
+        let_in(found, *PAGES)
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["assignment"], mm_per_px="0.1")
         found.ids["at_home"] = found.hand_in("pupil", hand="dominant", suture_size="4-0")
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 

@@ -12,18 +12,16 @@ import pytest
 from api_doubles import jpeg
 from school import School, school
 
-from api.secret import hash_password
-from api.store import courses, people
+from api.store import courses
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from browser import (  # noqa: E402
     DESKTOP,
-    PASSWORD,
     PATIENCE_MS,
     PHONE,
-    chromium,
     faults,
+    let_in,
     needs_chromium,
     origin,
     sign_in,
@@ -39,20 +37,12 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def room() -> Iterator[School]:
     with school() as found:
+        let_in(found, "teacher", "pupil")
         with found.database.writing() as session:
-            for who in ("teacher", "pupil"):
-                person = people.person(session, found.caller("admin"), found.ids[who])
-                person.password_hash = hash_password(PASSWORD)
             task = courses.add_assignment(session, found.ids["knots"], {"title": "Graded row"})
             found.ids["graded"] = task.id
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["graded"], mm_per_px="0.1")
         found.hand_in("pupil", found.ids["graded"], photo=b"another pad", mm_per_px="0.1")
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 

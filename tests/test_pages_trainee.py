@@ -9,12 +9,11 @@ import pytest
 from api_doubles import jpeg
 from school import School, school
 
-from api.secret import hash_password
 from api.store import people
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from browser import DESKTOP, PASSWORD, PHONE, chromium, faults, needs_chromium, origin, sign_in, watched
+from browser import DESKTOP, PASSWORD, PHONE, faults, let_in, needs_chromium, origin, sign_in, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -26,15 +25,7 @@ PAD = {"name": "pad.jpg", "mimeType": "image/jpeg", "buffer": jpeg((400, 300), (
 @pytest.fixture(scope="module")
 def room() -> Iterator[School]:
     with school() as found:
-        with found.database.writing() as session:
-            pupil = people.person(session, found.caller("admin"), found.ids["pupil"])
-            pupil.password_hash = hash_password(PASSWORD)
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
+        let_in(found, "pupil")
         yield found
 
 
