@@ -32,7 +32,7 @@ def parameters(length_s: float) -> int:
 class WindowFit:
     """One window's spectrum; sines found in it can be taken out, one after the other, all fitted jointly.
 
-    `t_s` (n,) s, `xy` (n, 2) px, `freq_hz` (f,); n must exceed `parameters`, else ValueError.
+    `t_s` (n,) s, `xy` (n, 2) px, `freq_hz` (f,) of `grid`; n must exceed `parameters`, else ValueError.
     """
 
     def __init__(self, t_s: Array, xy: Array, freq_hz: Array) -> None:
@@ -50,21 +50,27 @@ class WindowFit:
         self._weight = float(weight.sum())
         self._slow, _ = np.linalg.qr(self._root * _nuisance(t, length_s))
         self._basis = self._slow
-        self._y = self._without(self._root * xy, self._basis)
-        cos, sin = _sine(t, freq_hz)
-        self._cos = self._without(self._root * cos, self._basis)
-        self._sin = self._without(self._root * sin, self._basis)
+        self._y = self._without_slow(xy)
+        self._cos, self._sin = (self._root * part for part in _sines_on_grid(t, freq_hz))
+        # Products of cosines and sines outside the slow terms, and outside all that is fitted so far.
+        self._slow_left = _products(self._cos, self._sin) - self._taken(self._slow)
+        self._left = self._slow_left
 
     @property
     def density(self) -> Array:
         """One-sided power density of x plus y (f,), px^2 / Hz, of what is not taken out yet."""
-        return _power(self._cos, self._sin, self._y) / self.bandwidth_hz
+        return _power(self._left, self._cos.T @ self._y, self._sin.T @ self._y) / self.bandwidth_hz
 
     @property
     def rest(self) -> Array:
         """Like `density`, but adding up to the rest's power (Parseval): nothing near a sine is scaled up."""
         along = np.stack([self._cos.T @ self._y, self._sin.T @ self._y])
         return np.asarray(2 * (along**2).sum(axis=(0, 2)) / self._weight**2 / self.bandwidth_hz)
+
+    def density_of(self, xy: Array) -> Array:
+        """`density` (f,) of another signal (n, 2) at the same times, no sine taken out."""
+        y = self._without_slow(xy)
+        return _power(self._slow_left, self._cos.T @ y, self._sin.T @ y) / self.bandwidth_hz
 
     def refined(self, freq_hz: float) -> float:
         """The frequency near a grid's maximum at which a sine takes out most: by parabolas, Hz."""
@@ -83,25 +89,31 @@ class WindowFit:
 
         Not the square of its amplitude in a joint fit: two near sines of opposite sign have any.
         """
-        columns = self._columns(np.array([freq_hz]))
-        basis, _ = np.linalg.qr(np.concatenate(columns, axis=1))
-        share = basis.T @ self._y
         # Over uneven times the slow terms take a little of any sine.
         sine = self._root * np.concatenate(_sine(self._t, np.array([freq_hz])), axis=1)
         kept = 1 - float(((self._slow.T @ sine) ** 2).sum() / (sine**2).sum())
+        basis, _ = np.linalg.qr(self._without(sine, self._basis))
+        share = basis.T @ self._y
         self.sines_power.append(share.T @ share / self._weight / kept)
-        self._y, self._cos, self._sin = (
-            self._without(part, basis) for part in (self._y, self._cos, self._sin)
-        )
+        self._y = self._y - basis @ share
+        self._left = self._left - self._taken(basis)
         self._basis = np.concatenate([self._basis, basis], axis=1)
         self.sines_hz.append(freq_hz)
 
     def _density_at(self, freq_hz: Array) -> Array:
-        return _power(*self._columns(freq_hz), self._y) / self.bandwidth_hz
+        columns = self._root * np.concatenate(_sine(self._t, freq_hz), axis=1)
+        columns, few = self._without(columns, self._basis), len(freq_hz)
+        squares, along = columns.T @ columns, columns.T @ self._y
+        cc, ss = np.split(squares.diagonal(), 2)
+        products = np.array([cc, ss, squares.diagonal(few)])
+        return _power(products, along[:few], along[few:]) / self.bandwidth_hz
 
-    def _columns(self, freq_hz: Array) -> tuple[Array, Array]:
-        cos, sin = _sine(self._t, freq_hz)
-        return self._without(self._root * cos, self._basis), self._without(self._root * sin, self._basis)
+    def _taken(self, basis: Array) -> Array:
+        """What the orthonormal `basis` (n, b) takes of the products of cosines and sines (3, f)."""
+        return _products(basis.T @ self._cos, basis.T @ self._sin)
+
+    def _without_slow(self, xy: Array) -> Array:
+        return self._without(self._root * xy, self._slow)
 
     @staticmethod
     def _without(columns: Array, basis: Array) -> Array:
@@ -114,20 +126,36 @@ def band_power(freq_hz: Array, density: Array, band_hz: tuple[float, float]) -> 
     return float(density[inside].mean()) * (band_hz[1] - band_hz[0])
 
 
-def _power(cos: Array, sin: Array, y: Array) -> Array:
-    """Half the squared amplitude of the best sine at each frequency, x plus y (f,), px^2."""
-    cc, ss, cs = (cos * cos).sum(0), (sin * sin).sum(0), (cos * sin).sum(0)
-    yc, ys = cos.T @ y, sin.T @ y
+def _products(cos: Array, sin: Array) -> Array:
+    """(3, f): of columns (n, f) the sums of cos cos, sin sin, cos sin."""
+    return np.stack([np.einsum("nf,nf->f", a, b) for a, b in ((cos, cos), (sin, sin), (cos, sin))])
+
+
+def _power(products: Array, yc: Array, ys: Array) -> Array:
+    """Half the squared amplitude of the best sine at each frequency, x plus y (f,), px^2.
+
+    `products` (3, f) as of `_products`; `yc`, `ys` (f, 2) those of cosines and sines with x and y.
+    """
+    cc, ss, cs = products[:, :, None]
     # Where a sine is taken out nothing is left of its columns: their power there is 0, not 0 / 0.
-    det = np.maximum(cc * ss - cs * cs, 1e-6 * max(float((cc * ss).max()), 1e-300))[:, None]
-    a = (yc * ss[:, None] - ys * cs[:, None]) / det
-    b = (ys * cc[:, None] - yc * cs[:, None]) / det
+    det = np.maximum(cc * ss - cs * cs, 1e-6 * max(float((cc * ss).max()), 1e-300))
+    a = (yc * ss - ys * cs) / det
+    b = (ys * cc - yc * cs) / det
     return np.asarray((a * a + b * b).sum(axis=1) / 2)
 
 
 def _sine(t: Array, freq_hz: Array) -> tuple[Array, Array]:
     angle = 2 * np.pi * t[:, None] * freq_hz[None, :]
     return np.cos(angle), np.sin(angle)
+
+
+def _sines_on_grid(t: Array, freq_hz: Array) -> tuple[Array, Array]:
+    """As `_sine` for frequencies GRID_HZ apart, by products of a coarse and a fine grid: quicker."""
+    block = 16
+    coarse = np.exp(2j * np.pi * t[:, None] * freq_hz[::block])
+    fine = np.exp(2j * np.pi * GRID_HZ * t[:, None] * np.arange(block))
+    every = (coarse[:, :, None] * fine[:, None, :]).reshape(len(t), -1)[:, : len(freq_hz)]
+    return np.ascontiguousarray(every.real), np.ascontiguousarray(every.imag)
 
 
 def _harmonics(length_s: float) -> int:

@@ -130,7 +130,7 @@ def measure_tremor(tip: int, signal: TipSignal, given: Conditions) -> TipTremor:
         )
         for one in looked
     )
-    whole = _tremor(looked, freq, floor, signal.t_s, given)
+    whole = each[0].tremor if len(each) == 1 else _tremor(looked, freq, floor, signal.t_s, given)
     return TipTremor(whole, each, _spectrum(looked, freq, floor, given))
 
 
@@ -186,7 +186,7 @@ def _carries(t_s: Array) -> bool:
 def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
     """Spectrum, sines and rest of one window; None without a background reference."""
     t, xy, still = signal.t_s[window.at], signal.xy[window.at], signal.floor[window.at]
-    seen = np.isfinite(still).all(axis=1)
+    seen = np.asarray(np.isfinite(still).all(axis=1))
     if seen.mean() < REFERENCE_SHARE:
         return None
     fitted = WindowFit(t, xy, freq)
@@ -206,24 +206,33 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
         rest=fitted.rest,
         sines_hz=np.array(fitted.sines_hz),
         sines_power=np.array(fitted.sines_power).reshape(-1, 2, 2),
-        floor=WindowFit(t[seen], still[seen], freq).density,
-        noise=_own_noise(t, signal.noise[window.at], fitted.rest, freq, level),
+        floor=_density_of(fitted, t, still, seen),
+        noise=_own_noise(fitted, t, signal.noise[window.at], level),
     )
 
 
-def _own_noise(t_s: Array, noise: Array, rest: Array, freq: Array, level: float) -> float:
+def _density_of(fitted: WindowFit, t_s: Array, xy: Array, known: NDArray[np.bool_]) -> Array:
+    """Density (f,) of a signal (n, 2) at the times of `fitted`, of its `known` samples (n,)."""
+    if known.all():
+        return fitted.density_of(xy)
+    return WindowFit(t_s[known], xy[known], fitted.freq_hz).density
+
+
+def _own_noise(fitted: WindowFit, t_s: Array, noise: Array, level: float) -> float:
     """Density of the track's own noise: `level`, the rest in and above the band, unless what is left above
     all tremor and two halves of the points (blind to what both share) are much quieter: then those."""
-    known = np.isfinite(noise).all(axis=1)
-    halves = 0.0
-    if known.mean() >= REFERENCE_SHARE:
-        density = WindowFit(t_s[known], noise[known], freq).density
-        halves = float(density[freq >= SEARCH_HZ[0]].mean())
-    over = rest[freq >= STILL_FROM_HZ]
+    freq = fitted.freq_hz
+    over = fitted.rest[freq >= STILL_FROM_HZ]
     if len(over) * GRID_HZ < LEAST_ABOVE_HZ:
         return level
     above = float(np.median(over)) / MEDIAN_OF_NOISE
-    return level if level < MUCH_THE_SAME * above else max(halves, above)
+    if level < MUCH_THE_SAME * above:
+        return level
+    known = np.asarray(np.isfinite(noise).all(axis=1))
+    halves = 0.0
+    if known.mean() >= REFERENCE_SHARE:
+        halves = float(_density_of(fitted, t_s, noise, known)[freq >= SEARCH_HZ[0]].mean())
+    return max(halves, above)
 
 
 def _free(freq: Array, fitted: WindowFit) -> NDArray[np.bool_]:
