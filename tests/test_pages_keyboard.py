@@ -89,7 +89,8 @@ def walked(page: Page) -> tuple[list[str], list[str]]:
 def choose_when_asked(page: Page) -> None:
     """Give the pad to every file dialog of `page`, from its start on.
 
-    `expect_file_chooser` around the key is not enough: Chromium may get the key before it is told to hand dialogs over.
+    `expect_file_chooser` around the key is not enough: Chromium may get the key before it is told to hand
+    dialogs over.
     """
     page.on("filechooser", lambda chooser: chooser.set_files(PAD))  # type: ignore[arg-type]
 
