@@ -14,6 +14,7 @@ import pytest
 from test_grading import Desk, Room, embedded, good
 
 from api import job
+from api.errors import ServiceError
 from api.job import GradeReply, GradeRequest
 from api.store import corrections, submissions
 from api.store.models import Result
@@ -123,6 +124,30 @@ def test_a_correction_is_not_put_upon_another_softwares_reading_but_stays(room: 
     assert counting(room, ids[0]).id == kept
     with room.database.reading() as session:
         assert corrections.of_older_readings(session, ids) == set()
+
+
+def test_the_older_corrected_result_can_be_chosen_to_count_and_both_stay(room: Room) -> None:
+    ids = room.photos(b"pad", b"another pad")
+    room.graded(room.batch(ids), Desk(good))
+    kept = corrected(room, ids[0])
+
+    def next_version(request: GradeRequest) -> GradeReply:
+        document = {**json.loads(good(request).document), "software_version": "next"}
+        return GradeReply(json.dumps(document).encode(), b"picture")
+
+    room.graded(room.batch(ids), Desk(next_version), software="next")
+    newest = counting(room, ids[0]).id
+    with room.database.writing() as session:
+        submissions.choose_result(session, ids[0], kept)
+    assert counting(room, ids[0]).id == kept
+    with room.database.reading() as session:
+        assert newest in [result.id for result in submissions.results(session, ids[0])]
+        assert corrections.of_older_readings(session, ids) == set()
+        elsewhere = submissions.results(session, ids[1])[0].id
+    with pytest.raises(ServiceError) as caught, room.database.writing() as session:
+        submissions.choose_result(session, ids[0], elsewhere)  # of another submission
+    assert caught.value.code == "not_found"
+    assert counting(room, ids[0]).id == kept
 
 
 def test_corrected_points_measure_the_same_under_every_rubric() -> None:

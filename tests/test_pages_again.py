@@ -165,7 +165,7 @@ def test_a_correction_of_an_older_reading_is_told(page: Page, room: School) -> N
         )
     page.goto(f"{origin(room.client)}/work/{number}")
     page.wait_for_selector("#result:not([hidden])")
-    assert page.get_by_text("older reading").count() == 0  # the corrected one still counts
+    page.get_by_role("heading", name="An older reading counts").wait_for()  # the corrected one still does
     room.ask("teacher", "POST", f"/assignments/{assignment}/regrade", json={}).raise_for_status()
     page.goto(f"{origin(room.client)}/assignments/{assignment}")
     page.get_by_text("Graded: 1 of 1").wait_for()
@@ -173,4 +173,9 @@ def test_a_correction_of_an_older_reading_is_told(page: Page, room: School) -> N
     page.get_by_role("rowheader").get_by_role("link").first.click()
     page.get_by_role("heading", name="Corrected in an older reading").wait_for()
     page.get_by_text("points corrected by hand").wait_for()  # kept, among the versions
+    assert faults(page) == []
+    page.get_by_role("button", name="Let this count").click()
+    page.get_by_role("heading", name="An older reading counts").wait_for()
+    assert page.get_by_role("listitem").filter(has_text="points corrected by hand").locator("em").count() == 1
+    page.wait_for_selector("#result:not([hidden])")
     assert faults(page) == []

@@ -93,6 +93,13 @@ RULES = (
     Rule(
         "POST", "/submissions/{at_home}/corrections", (401, 404, 200, 404, 404, 200), {"technique": "buried"}
     ),
+    Rule("PUT", "/submissions/{handed_in}/counting", COURSE_TEACHER, {"result_id": "{handed_in_result}"}),
+    Rule(
+        "PUT",
+        "/submissions/{at_home}/counting",
+        (401, 404, 200, 404, 404, 200),
+        {"result_id": "{at_home_result}"},
+    ),
     Rule(
         "POST",
         "/submissions/{handed_in}/marks",
@@ -124,6 +131,9 @@ def room() -> Iterator[School]:
     with school() as found:
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["assignment"])
         found.ids["at_home"] = found.hand_in("pupil")
+        for name in ("handed_in", "at_home"):
+            results = found.ask("pupil", "GET", f"/submissions/{found.ids[name]}/results").json()
+            found.ids[f"{name}_result"] = results[0]["id"]
         with found.database.writing() as session:
             task = courses.assignment(session, found.caller("teacher"), found.ids["assignment"])
             batch = jobs.add_batch(session, found.caller("teacher"), task, [found.ids["handed_in"]])
@@ -160,9 +170,8 @@ def test_everybody_gets_what_the_table_says(room: School, rule: Rule) -> None:
             sent["data"] = {"assignment": room.ids["assignment"]} if rule.path == "/batches" else {}
         elif rule.body is not None:
             number = str(next(_number))
-            sent["json"] = {
-                k: v.replace("{number}", number) if isinstance(v, str) else v for k, v in rule.body.items()
-            }
+            known = {**room.ids, "number": number}
+            sent["json"] = {k: v.format(**known) if isinstance(v, str) else v for k, v in rule.body.items()}
         answer = room.ask(who, rule.method, path, **sent)
         got = 200 if answer.is_success else answer.status_code
         assert got == expected, (who, answer.status_code, answer.text[:300])

@@ -16,6 +16,7 @@ from api.store import corrections, overview, practice, submissions, summaries
 from api.store.models import Assignment, Person, Submission
 from api.store.page import Slice
 from api.store.submissions import Filter
+from assessor import __version__
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 ON_A_PAGE = 24
@@ -31,6 +32,8 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
     mine = found.person_id == desk.caller.person_id
     teaches = practice.judges(desk.session, desk.caller, submission_id)
     marks = submissions.marks(desk.session, [submission_id])
+    versions = submissions.results(desk.session, submission_id)
+    old = row.result is not None and row.result.software != __version__
     return desk.show(
         "work.html",
         row=row,
@@ -43,7 +46,8 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
         may_correct=teaches or (mine and task is None),
         owner=_owner(desk, found, task),
         following=overview.following(desk.session, found) if teaches and task else None,
-        versions=submissions.results(desk.session, submission_id),
+        older_counts=old and any(v.software == __version__ for v in versions),
+        versions=versions,
         marks=[mark for mark in marks if teaches or mark.overrides],
         techniques=NAMED_TECHNIQUES,
         kits=kits(),

@@ -9,15 +9,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, StringConstraints
+from sqlalchemy.orm import Session
 
 from api.errors import documented, not_there
 from api.form import parse_options
 from api.job import GradeReply, GradeRequest, document_name
-from api.routes.submissions import JPEG, HandedIn, submission_out
-from api.schema import Id, Strict, Word
-from api.security import SignedIn, database
+from api.routes.submissions import JPEG, HandedIn, SubmissionOut, submission_out
+from api.schema import LARGEST_ID, Id, Strict, Word
+from api.security import SignedIn, Writing, database
 from api.store import corrections, practice, submissions
-from api.store.models import DECLARED, Hand
+from api.store.models import DECLARED, Hand, Submission
 from api.store.scope import Caller
 from api.store.submissions import Row
 from api.workers import WorkerPool
@@ -55,6 +56,12 @@ class Correction(Strict):
     points: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="x,y,x,y,mm: two pixels of the upright photo and their distance"
     )
+
+
+class Choice(Strict):
+    """Which of a submission's results counts from now on."""
+
+    result_id: int = Field(ge=1, le=LARGEST_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +103,18 @@ async def correct(request: Request, caller: SignedIn, submission_id: Id, form: C
     return HandedIn(submission=submission_out(row, caller), assessment=json.loads(reply.document))
 
 
+@router.put("/submissions/{submission_id}/counting")
+def choose(caller: SignedIn, session: Writing, submission_id: Id, form: Choice) -> SubmissionOut:
+    """Let another of its results count, such as one corrected by hand in an older software's reading. All
+    are kept. Who may correct a submission may choose."""
+    _theirs(session, caller, submission_id)
+    submissions.choose_result(session, submission_id, form.result_id)
+    return submission_out(submissions.rows(session, [submission_id])[0], caller)
+
+
 def _read(request: Request, caller: Caller, submission_id: int, form: Correction) -> _Task:
     with database(request).reading() as session:
-        found = submissions.submission(session, caller, submission_id)
-        if found.assignment_id is not None or found.person_id != caller.person_id:
-            submissions.judged_submission(session, caller, submission_id)
+        found = _theirs(session, caller, submission_id)
         result = submissions.rows(session, [submission_id])[0].result
         if result is None:
             not_there("result yet")
@@ -122,6 +136,14 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
             rubric_toml=practice.rubric_text(session, result.rubric_key),
             correction=corrected,
         )
+
+
+def _theirs(session: Session, caller: Caller, submission_id: int) -> Submission:
+    """A submission that the caller may have graded otherwise; ServiceError not_found, not_allowed."""
+    found = submissions.submission(session, caller, submission_id)
+    if found.assignment_id is not None or found.person_id != caller.person_id:
+        submissions.judged_submission(session, caller, submission_id)
+    return found
 
 
 def _options(declared: dict[str, Any], rubric_key: str) -> GradeOptions:

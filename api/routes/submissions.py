@@ -42,6 +42,7 @@ class ResultOut(BaseModel):
     software: str
     rubric: str = Field(description='"auto", "builtin:NAME" or "sha256:HASH" of a course\'s rubric')
     corrected: bool
+    counts: bool = Field(description="whether it is the one that counts: one of a submission's results does")
     declared: dict[str, Any] = Field(
         description="what the submission declared when it was graded: technique, suture_size, kit, scale"
     )

@@ -300,6 +300,13 @@ def earlier_result(
     return result
 
 
+def choose_result(session: Session, submission_id: int, result_id: int) -> None:
+    """Let one of a submission's results count, whatever counted before; ServiceError not_found."""
+    session.execute(select(Submission.id).where(Submission.id == submission_id).with_for_update())
+    result = session.scalar(select(Result).filter_by(id=result_id, submission_id=submission_id))
+    _let_count(session, result if result is not None else not_there("such result of this submission"))
+
+
 def _let_count(session: Session, result: Result) -> None:
     """Of a locked submission's results let this one count."""
     others = and_(Result.submission_id == result.submission_id, Result.counts, Result.id != result.id)
