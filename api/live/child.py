@@ -63,6 +63,10 @@ Open = Callable[[Start], LiveSession]
 
 def open_session(start: Start) -> LiveSession:
     """A session of the assessor; its errors where an option makes no sense."""
+    # The first estimate imports them: in the midst of a session it would stand still for most of a second.
+    import scipy.ndimage
+    import scipy.signal  # noqa: F401
+
     from assessor.motion.session import MotionOptions, Session
 
     return Session(MotionOptions(mm_per_px=start.mm_per_px, task=start.task, hand=start.hand))

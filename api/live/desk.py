@@ -114,9 +114,10 @@ class LiveDesk:
 
     def note(self, seat: Seat, cpu_s: float, wall_s: float) -> None:
         seat.note(cpu_s, wall_s)
-        now_s, own_s = time.monotonic(), time.process_time()
+        now_s = time.monotonic()
         since_s, before_s = self._own_mark
         if now_s - since_s > 2.0:
+            own_s = time.process_time()
             self._own_cores = (own_s - before_s) / (now_s - since_s)
             self._own_mark = (now_s, own_s)
 

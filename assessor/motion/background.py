@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flags, Float, Grey, apply, fit_rigid, flow
+from .flow import Flags, Float, Grey, apply, fit_rigid, flow, upper_median
 
 MOST_POINTS = 90
 FEWEST_POINTS = 6  # below this the background's motion is not known
@@ -68,11 +68,12 @@ class Background:
         fresh = np.isnan(self._residual)
         # One small residual is no proof yet: it could be an edge's.
         known = self._residual[inside & ~fresh]
-        least = DOUBT * float(np.median(known)) if len(known) else 0.0
+        least = DOUBT * upper_median(known) if len(known) else 0.0
         self._residual = np.where(
             fresh, np.maximum(square, least), MEMORY * self._residual + (1 - MEMORY) * square
         )
-        calm = self._residual < RESTLESS**2 * np.median(self._residual[inside]) + 1e-4
+        usual = upper_median(self._residual[inside]) if inside.any() else 0.0
+        calm = self._residual < RESTLESS**2 * usual + 1e-4
         left = inside & self._held_out & calm
         left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
         self._keep(good & (calm | (square < 1e-3)), moved)
@@ -83,7 +84,7 @@ class Background:
         if used.sum() < FEWEST_POINTS:
             return None
         points, moved, weight = self._points[used], moved[used], weight[used]
-        matrix = np.column_stack([np.eye(2), np.median(moved - points, axis=0)])
+        matrix = np.column_stack([np.eye(2), [upper_median(way) for way in (moved - points).T]])
         for within_px in AGREE_PX:
             off = moved - apply(matrix, points)
             near = np.hypot(off[:, 0], off[:, 1]) < within_px

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.motion.flow import Flags, Float, Grey
+from assessor.motion.flow import Flags, Float, Grey, upper_median
 
 SMOOTH_PX = 0.8
 MOST_PIXELS, FEWEST_PIXELS = 2000, 60
@@ -110,7 +110,7 @@ class Body:
                 return False
             basis[:2] = self._turn().astype(np.float32) @ pixels.slope
             off = seen - pixels.value
-            usual = 1.4826 * _median(np.abs(off - _median(off))) + 0.3
+            usual = 1.4826 * upper_median(np.abs(off - upper_median(off))) + 0.3
             weighted = basis * (trust * inside / (1 + (off / np.float32(OUTLIER * usual)) ** 2))
             normal, right = weighted @ basis.T, weighted @ off
             step = _solved(normal, right)
@@ -144,7 +144,7 @@ class Body:
     def _trust(self) -> Rows:
         """(n,) 0 to 1: how surely a pixel moves with the body."""
         pixels = self._pixels
-        usual = _median(pixels.lasting)
+        usual = upper_median(pixels.lasting)
         stays = np.maximum(pixels.stays, 0) / (pixels.stays_power + np.float32(DOUBT * usual))
         lasting = pixels.lasting / np.float32(LASTING**2 * usual)
         return np.asarray(1 / ((1 + lasting**2) * (1 + (stays / np.float32(STAYS)) ** 2)), np.float32)
@@ -173,7 +173,7 @@ class Body:
         index = back - low
         inside = (index >= 0).all(axis=0) & (index < size).all(axis=0)
         at = np.where(inside, number[tuple(np.clip(index, 0, size - 1))], -1)
-        new.lasting = np.where(at >= 0, old.lasting[at], _median(old.lasting)).astype(np.float32)
+        new.lasting = np.where(at >= 0, old.lasting[at], upper_median(old.lasting)).astype(np.float32)
         new.stays = np.where(at >= 0, old.stays[at], np.float32(0))
         new.stays_power = np.where(at >= 0, old.stays_power[at], np.float32(0))
 
@@ -232,12 +232,6 @@ def _sampled(part: Rows, p: Rows) -> tuple[Rows, Flags]:
     upper = left + (right - left) * a
     lower = lower_left + (lower_right - lower_left) * a
     return np.asarray(upper + (lower - upper) * b), inside
-
-
-def _median(values: Rows) -> float:
-    """The upper one of two middle values: a tenth of what np.median takes."""
-    middle = len(values) // 2
-    return float(np.partition(values, middle)[middle])
 
 
 def _solved(normal: Rows | Float, right: Rows | Float) -> Float:
