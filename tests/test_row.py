@@ -42,6 +42,13 @@ def test_strands_that_meet_at_a_bite_both_stand() -> None:
     assert xs([knotted, leaving]) == [30, 53]
 
 
+def test_a_doubtful_fork_is_a_free_end() -> None:
+    row = [candidate(x) for x in (30, 90, 150)]
+    assert xs([*row, candidate(115, 0.6, lean=50)]) == [30, 90, 115, 150]
+    assert xs([*row, candidate(115, 0.4, lean=50)]) == [30, 90, 150]
+    assert xs([*row, candidate(120, 0.4)]) == [30, 90, 120, 150]
+
+
 def test_what_lies_beside_the_line_is_no_stitch() -> None:
     row = [candidate(x) for x in (30, 90, 150)]
     assert xs([*row, candidate(210, top=2, bottom=40)]) == [30, 90, 150]

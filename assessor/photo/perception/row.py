@@ -36,7 +36,8 @@ def choose(candidates: list[StripStitch], incision: Points, known: Calibration) 
         cues = _cues(c, incision, usual)
         judged.append(RowStitch(c, cues, known.confidence(cues)))
     kept = _without_doubles(judged)
-    return _without_second_strands([s for s in kept if s.confidence >= _LEAST])
+    kept = _without_forks([s for s in kept if s.confidence >= _LEAST])
+    return _without_second_strands(kept)
 
 
 def _cues(c: StripStitch, incision: Points, usual: float | None) -> Points:
@@ -81,6 +82,19 @@ def _without_doubles(candidates: list[RowStitch]) -> list[RowStitch]:
         if all(not _conflict(c.seen, k.seen) for k in kept):
             kept.append(c)
     return sorted(kept, key=lambda c: float(c.seen.bites[:, 0].mean()))
+
+
+def _without_forks(stitches: list[RowStitch]) -> list[RowStitch]:
+    """Of two strands that share a bite the less sure one must be likelier than not: so free ends fork."""
+
+    def forks(s: RowStitch) -> bool:
+        return any(
+            k.confidence > s.confidence
+            and np.linalg.norm(s.seen.bites[:, None] - k.seen.bites, axis=2).min() < _AT_END * _length(s.seen)
+            for k in stitches
+        )
+
+    return [s for s in stitches if s.confidence >= 0.5 or not forks(s)]
 
 
 def _without_second_strands(stitches: list[RowStitch]) -> list[RowStitch]:
