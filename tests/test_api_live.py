@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from socket import create_connection
 from typing import Any
@@ -337,6 +339,34 @@ def test_single_user_mode_answers_only_to_this_machine() -> None:
         with raw, pytest.raises(InvalidStatus) as caught:
             connect("ws://evil.example/api/v1/live", sock=raw)
         assert caught.value.response.status_code == 403
+
+
+# A session whose tip trembles from the first frame on, in a process that has loaded nothing else.
+ESTIMATES = """
+import math, sys
+import numpy as np
+from api.live.child import open_session
+from api.live.wire import Start
+from assessor.motion.frames import Frame
+from assessor.motion.tracking import FrameMotion, TipSample
+
+class Trembling:
+    def step(self, frame, roi, full_size):
+        x = math.sin(50 * frame.t_s)
+        return FrameMotion(frame.t_s, (TipSample(0, 50, 50, 1.0, x, 0.0, 1, 0.0),), 0.0, 0.0, 0.0, 0.0)
+
+session = open_session(Start(None, "hold", "unknown"))
+session._tracker = Trembling()
+loaded = set(sys.modules)
+for k in range(90):
+    score = session.push(Frame(np.zeros((96, 96), np.uint8), k / 30, k))
+print(score.tremor.status, *sorted(set(sys.modules) - loaded))
+"""
+
+
+def test_no_estimate_of_a_session_waits_for_a_library() -> None:
+    done = subprocess.run([sys.executable, "-c", ESTIMATES], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["measured"]
 
 
 def test_the_doubles_offer_what_the_assessor_does() -> None:
