@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from socket import create_connection
+from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from live_doubles import BREAK, DIE, HANG, REFUSE
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from api import serve
 from api.live import desk, process
 from api.live.child import Conversation
 from api.live.wire import CREDIT, HEADER, MAX_MESSAGE_BYTES, LiveError
@@ -339,6 +341,25 @@ def test_single_user_mode_answers_only_to_this_machine() -> None:
         with raw, pytest.raises(InvalidStatus) as caught:
             connect("ws://evil.example/api/v1/live", sock=raw)
         assert caught.value.response.status_code == 403
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Else one waits in the system until the browser acknowledges the one before, with its next frame."""
+
+    async def accepted() -> int:
+        delays: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            option = (IPPROTO_TCP, TCP_NODELAY)
+            delays.set_result(writer.get_extra_info("socket").getsockopt(*option))
+            writer.close()
+
+        listener = serve._listen("127.0.0.1", 0)
+        async with await asyncio.start_server(connected, sock=listener):
+            with create_connection(listener.getsockname()):
+                return await delays
+
+    assert asyncio.run(accepted()) != 0
 
 
 # A session whose tip trembles from the first frame on, in a process that has loaded nothing else.
