@@ -81,8 +81,15 @@ def agreeing(before: Float, after: Float, within_px: float) -> Flags:
     if len(before) < 3:
         return np.zeros(len(before), bool)
     cv2.setRNGSeed(7)
+    # Only who agrees counts here: the motion itself is not refined.
     _, inside = cv2.estimateAffinePartial2D(
-        before, after, method=cv2.RANSAC, ransacReprojThreshold=within_px, maxIters=200, confidence=0.995
+        before,
+        after,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=within_px,
+        maxIters=200,
+        confidence=0.995,
+        refineIters=0,
     )
     if inside is None:
         return np.zeros(len(before), bool)
