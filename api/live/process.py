@@ -8,7 +8,7 @@ import logging
 from concurrent.futures import Executor
 from multiprocessing.connection import Connection
 
-from api.children import START_TIMEOUT_S, killing_after, spawn
+from api.children import START_TIMEOUT_S, spawn
 from api.live import child
 from api.live.wire import LiveError
 
@@ -42,7 +42,12 @@ class LiveProcess:
 
     async def _ask(self, message: bytes, timeout_s: float) -> tuple[str, float]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._exchange, message, timeout_s)
+        # A child that hangs is killed, which ends the wait for it: dearer ways would be paid at every frame.
+        overtime = loop.call_later(timeout_s + (0 if self._ready else START_TIMEOUT_S), self.kill)
+        try:
+            return await loop.run_in_executor(self._threads, self._exchange, message)
+        finally:
+            overtime.cancel()
 
     def kill(self) -> None:
         self._process.kill()
@@ -52,16 +57,12 @@ class LiveProcess:
         self._process.join()
         self._pipe.close()
 
-    def _exchange(self, message: bytes, timeout_s: float) -> tuple[str, float]:
+    def _exchange(self, message: bytes) -> tuple[str, float]:
         try:
             if not self._ready:
-                with killing_after(START_TIMEOUT_S, self._process):
-                    self._pipe.recv_bytes()
+                self._pipe.recv_bytes()
                 self._ready = True
             self._pipe.send_bytes(message)
-            if not self._pipe.poll(timeout_s):
-                self._process.kill()
-                raise _died()
             reply = self._pipe.recv_bytes()
         except (EOFError, OSError):
             raise _died() from None

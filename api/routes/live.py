@@ -79,7 +79,8 @@ async def _converse(socket: WebSocket, desk: LiveDesk, seat: Seat) -> None:
             desk.note(seat, cpu_s, time.monotonic() - now_s)
             await _send(socket, answer)
             next_s = max(next_s, now_s - BURST_FRAMES / MOST_FRAMES_PER_S) + 1 / MOST_FRAMES_PER_S
-            await asyncio.sleep(next_s - now_s)
+            if next_s > now_s:
+                await asyncio.sleep(next_s - now_s)
             continue
         text = STOP if over or text is None else text
         command = parse_command(text)
