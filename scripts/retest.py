@@ -29,12 +29,12 @@ from assessor.photo.intake import Photo, load_photo
 from assessor.render.camera import random_camera, take
 from assessor.render.samples import Sample, encode, render_sample
 from assessor.results import PhotoAssessment
+from training.matching import matched
 
 FIRST_SEED = 3 * 10**9
 RENDERED = (0, 1, 3, 7, 10)  # samples with a card or a ruler, so with millimetres
 METRICS = ("stitch_count", "spacing_mm", "total_bite_mm", "bite_left_mm", "bite_right_mm", "symmetry")
 LIGHTNESS = ((35.0, "dark"), (65.0, "medium"), (101.0, "light"))  # CIE L* up to which
-NEAR = 0.25  # a stitch is found when both bites lie within this share of its length
 Pair = tuple[PhotoAssessment, PhotoAssessment]
 
 
@@ -95,20 +95,16 @@ def hits(true: NDArray[np.float64], found: NDArray[np.float64], rough: bool = Fa
     """
     from scipy.optimize import linear_sum_assignment
 
-    if not len(true) or not len(found):
-        return 0
-    ways = np.stack([found, found[:, ::-1]])
-    gaps = np.linalg.norm(ways[:, None] - true[None, :, None], axis=-1).max(-1).min(0)
+    if not rough or len(true) < 2 or not len(found):
+        return len(matched(true, found))
     length = np.linalg.norm(true[:, 1] - true[:, 0], axis=1)
-    near = gaps <= np.maximum(6.0, NEAR * length)[:, None]
-    if rough and len(true) > 1:
-        middles = true.mean(1)
-        axis = np.linalg.svd(middles - middles.mean(0))[2][0]
-        apart = found.mean(1)[None] - middles[:, None]
-        along = np.abs(apart @ axis)
-        across = np.sqrt(np.maximum((apart**2).sum(-1) - along**2, 0))
-        gap = float(np.diff(np.sort(middles @ axis)).mean())
-        near = (along <= 0.3 * gap) & (across <= length[:, None])
+    middles = true.mean(1)
+    axis = np.linalg.svd(middles - middles.mean(0))[2][0]
+    apart = found.mean(1)[None] - middles[:, None]
+    along = np.abs(apart @ axis)
+    across = np.sqrt(np.maximum((apart**2).sum(-1) - along**2, 0))
+    gap = float(np.diff(np.sort(middles @ axis)).mean())
+    near = (along <= 0.3 * gap) & (across <= length[:, None])
     rows, columns = linear_sum_assignment(-near.astype(float))
     return int(near[rows, columns].sum())
 

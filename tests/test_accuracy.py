@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from assessor.photo.perception import find_wounds
 from assessor.render.samples import Sample, render_sample
 from assessor.results import WoundFinding
+from training.matching import matched
 
 SEED = 20_001  # no training run or sample has it
 WIDTH = 1200
@@ -25,7 +25,6 @@ F1_FLOOR = {"silicone": 0.90, "rubber": 0.95, "skin": 0.95}
 INCISION_FOUND_FLOOR = 0.9  # of the wounds: the line within a tenth of a stitch, median over its points
 END_ERROR_CEILING = 0.02  # median distance of a bite from its true place, of the stitch's length
 SYMMETRY_ERROR_CEILING = 0.08  # median difference of shorter over longer bite
-NEAR = 0.25  # a stitch is found when both bites lie within this share of its length
 
 
 @dataclass(frozen=True)
@@ -50,24 +49,9 @@ def readings() -> tuple[Reading, ...]:
 def read(sample: Sample) -> Reading:
     wounds = find_wounds(sample.bgr)
     found = np.array([s.bites_px for wound in wounds for s in wound.stitches]).reshape(-1, 2, 2)
-    return Reading(sample, wounds, len(found), matched(sample.truth.bites_px, found))
-
-
-def matched(
-    true: NDArray[np.float64], found: NDArray[np.float64]
-) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
-    """One found stitch to one true stitch, both bites near, either way round."""
-    if not len(true) or not len(found):
-        return ()
-    ways = np.stack([found, found[:, ::-1]])  # (2, found, 2, 2)
-    gaps = np.linalg.norm(ways[:, None] - true[None, :, None], axis=-1).max(-1)  # (2, true, found)
-    cost = gaps.min(0) / np.linalg.norm(true[:, 1] - true[:, 0], axis=1)[:, None]
-    rows, columns = linear_sum_assignment(np.where(cost <= NEAR, cost, 1e3))
-    return tuple(
-        (true[i], ways[int(gaps[:, i, j].argmin()), j])
-        for i, j in zip(rows, columns, strict=True)
-        if cost[i, j] <= NEAR
-    )
+    true = sample.truth.bites_px
+    pairs = tuple((true[i], found[j][::way]) for i, j, way in matched(true, found))
+    return Reading(sample, wounds, len(found), pairs)
 
 
 def f1(of: list[Reading]) -> float:
@@ -133,7 +117,7 @@ def test_matching_takes_each_stitch_once_and_either_way_round() -> None:
     true = np.array([[[0.0, 0.0], [0.0, 40.0]], [[30.0, 0.0], [30.0, 40.0]]])
     turned = true[:1, ::-1] + 3.0
     twice = np.concatenate([turned, true[:1]])
-    assert len(matched(true, turned)) == 1
-    assert len(matched(true, twice)) == 1
-    assert matched(true, true + 15.0) == ()
-    assert matched(true, np.zeros((0, 2, 2))) == ()
+    assert matched(true, turned) == [(0, 0, -1)]
+    assert matched(true, twice) == [(0, 1, 1)]
+    assert matched(true, true + 15.0) == []
+    assert matched(true, np.zeros((0, 2, 2))) == []

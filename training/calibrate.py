@@ -29,7 +29,8 @@ from assessor.render.scene import Rendered
 from assessor.results import StitchFinding, WoundFinding
 from training.data import STRIP, augment, technique_example
 from training.export import MODELS
-from training.score import KITS, ends, pairs_of, picture
+from training.matching import matched
+from training.score import KITS, bites_of, picture, truth_of
 
 FIRST_SEED = 2 * 10**9
 # everything that may be a stitch, its spread as it is
@@ -61,24 +62,24 @@ def gather(pads: Iterable[Rendered]) -> Cues:
         wound = as_finding(view, RAW, width, height)
         if wound is None:
             continue
-        pairs = pairs_of(rendered, list(wound.stitches))
-        right = {j for _, j in pairs}
+        truth, bites = truth_of(rendered), bites_of(wound.stitches)
+        pairs = matched(truth, bites)
+        right = {j for _, j, _ in pairs}
         cues.sure += [
             (chosen.cues, j in right)
             for j, (chosen, s) in enumerate(zip(view.stitches, wound.stitches, strict=True))
             if not s.cut
         ]
-        truth = np.concatenate([t.bites_px for t in rendered.wounds])
-        for i, j in pairs:
-            _add_bites(cues, truth[i], wound.stitches[j], wound.incision_sd_px)
+        for i, j, way in pairs:
+            errors = np.linalg.norm(truth[i][::way] - bites[j], axis=1)
+            _add_bites(cues, errors, wound.stitches[j], wound.incision_sd_px)
         _add_line(cues, rendered.wounds[0].incision_px, (wound,))
     return cues
 
 
-def _add_bites(cues: Cues, truth: Points, s: StitchFinding, px: float) -> None:
-    errors, order = ends(truth, s)
-    for error, k in zip(errors / px, order, strict=True):
-        cues.bites.append((s.bite_sd_px[k] / px, float(error), s.inferred[k]))
+def _add_bites(cues: Cues, errors: Points, s: StitchFinding, px: float) -> None:
+    for error, sd, hidden in zip(errors, s.bite_sd_px, s.inferred, strict=True):
+        cues.bites.append((sd / px, float(error) / px, hidden))
 
 
 def _add_line(cues: Cues, truth: Points, wounds: tuple[WoundFinding, ...]) -> None:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assessor.photo.perception import find_wounds
 from assessor.render.scene import Rendered, render_photo
 from assessor.results import StitchFinding, WoundFinding
+from training.matching import Points, matched
 
 FIRST_SEED = 10**9
 KITS = ("silicone", "rubber", "skin")
-Points = NDArray[np.float64]
 
 
 @dataclass
@@ -48,51 +48,38 @@ def picture(seed: int, kit: str | None = None, size: tuple[int, int] = (1000, 75
             return r
 
 
-def pairs_of(rendered: Rendered, found: list[StitchFinding]) -> list[tuple[int, int]]:
-    """(true, found) indices of stitches whose ends agree to a quarter of the length (6 px at least)."""
-    from scipy.optimize import linear_sum_assignment
+def bites_of(stitches: Sequence[StitchFinding]) -> Points:
+    """Their bites (n, 2, 2) px."""
+    return np.array([s.bites_px for s in stitches], float).reshape(-1, 2, 2)
 
-    every = np.concatenate([t.bites_px for t in rendered.wounds])
-    if not len(every) or not found:
-        return []
-    cost = np.full((len(every), len(found)), 1e6)
-    for i, t in enumerate(every):
-        for j, s in enumerate(found):
-            e, _ = ends(t, s)
-            if e.max() <= max(6.0, 0.25 * float(np.linalg.norm(t[1] - t[0]))):
-                cost[i, j] = e.mean()
-    return [(i, j) for i, j in zip(*linear_sum_assignment(cost), strict=True) if cost[i, j] < 1e6]
+
+def truth_of(rendered: Rendered) -> Points:
+    """Every true stitch's bites (n, 2, 2) px."""
+    return np.concatenate([t.bites_px for t in rendered.wounds])
 
 
 def add(tally: Tally, rendered: Rendered, wounds: tuple[WoundFinding, ...]) -> None:
     """Count one picture; stitches that its border cuts are neither asked for nor held against it."""
     h, w = rendered.bgr.shape[:2]
-    every = np.concatenate([t.bites_px for t in rendered.wounds])
+    every = truth_of(rendered)
     inside = [bool((b > 2).all() and (b < np.array([w, h]) - 3).all()) for b in every]
     found: list[StitchFinding] = [s for wound in wounds for s in wound.stitches]
-    pairs = pairs_of(rendered, found)
-    free = {j for i, j in pairs if not inside[i]}
-    hits = [(i, j) for i, j in pairs if inside[i]]
-    right = {j for _, j in hits}
+    bites = bites_of(found)
+    pairs = matched(every, bites)
+    free = {j for i, j, _ in pairs if not inside[i]}
+    hits = [(i, j, way) for i, j, way in pairs if inside[i]]
+    right = {j for _, j, _ in hits}
     for j, s in enumerate(found):
         if j not in free and not s.cut:
             tally.confidences.append((s.confidence, j in right))
             tally.found += 1
     tally.truth += sum(inside)
-    tally.hit += sum(not found[j].cut for _, j in hits)
-    for i, j in hits:
-        e, order = ends(every[i], found[j])
+    tally.hit += sum(not found[j].cut for _, j, _ in hits)
+    for i, j, way in hits:
+        e = np.linalg.norm(every[i] - bites[j][::way], axis=1)
         length = float(np.linalg.norm(every[i][1] - every[i][0]))
         tally.end_errors += (e / length).tolist()
-        sd = np.asarray(found[j].bite_sd_px)[order]
-        tally.end_sigmas += (e / sd).tolist()
-
-
-def ends(truth: Points, s: StitchFinding) -> tuple[Points, list[int]]:
-    """Distances of both ends, the better way round, and which found bite each true one has."""
-    bites = np.asarray(s.bites_px)
-    d0, d1 = np.linalg.norm(truth - bites, axis=1), np.linalg.norm(truth - bites[::-1], axis=1)
-    return (d0, [0, 1]) if d0.sum() <= d1.sum() else (d1, [1, 0])
+        tally.end_sigmas += (e / np.asarray(found[j].bite_sd_px)[::way]).tolist()
 
 
 def summary(t: Tally) -> dict[str, float | int]:
