@@ -68,6 +68,21 @@ def test_the_end_is_where_the_motion_ends(back_px: float, turned: bool) -> None:
     assert held.length_px > follower.length_px
 
 
+@pytest.mark.parametrize("lean_deg", [-40, 40])
+def test_an_axis_across_the_instrument_is_set_by_what_moves(lean_deg: float) -> None:
+    """As where the edge of a pad ends at the instrument that lies over it."""
+    way = (-1.2, 1.6)
+    follower = on_axis(70)
+    travel, now = travelled(follower, way)
+    assert follower.axis_rad is not None
+    follower.axis_rad += math.radians(lean_deg)
+    end = travel.end(now, follower)
+    assert end is not None
+    assert end.free
+    assert math.dist(end.tip, (TIP[0] + way[0], TIP[1] + way[1])) < END_NEAR * math.hypot(W, H)
+    assert math.remainder(end.axis_rad - math.radians(AXIS_DEG), math.tau) == pytest.approx(0, abs=0.15)
+
+
 def test_without_motion_of_its_own_nothing_is_known() -> None:
     follower = on_axis(70)
     before = grey()

@@ -18,7 +18,7 @@ from .follow import Follower
 
 # Shares of the diagonal.
 AHEAD, BEHIND, ASIDE = 0.45, 0.12, 0.12  # what is looked at about the tip, along the axis
-GAP = 0.012  # a plain piece of metal shows no motion
+GAP, GAP_ASIDE = 0.05, 0.008  # a plain tape shows no motion, nor does a plain piece of metal
 BORDER = 0.02
 TIP_LENGTH = 0.1  # of the end: by it the axis goes
 CELLS = 800.0  # the diagonal, in the cells that are looked at
@@ -33,6 +33,8 @@ THINNEST = 4.0  # cells
 STRIP = 0.7  # mean width of a follower's strip over its greatest
 WIDEST = 0.08  # of the diagonal: broader ends are hands
 FEWEST_CELLS, END_CELLS = 12, 6
+ROUNDS = 4
+ACROSS_RAD, SLENDER = 0.35, 1.8  # what moves lies across the supposed axis; times as long as wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class End:
     axis_rad: float
     width_px: float
     free: bool
+
+
+NOTHING_HERE = End(math.inf, np.zeros(2), 0.0, 0.0, False)  # ground lies where the instrument should
 
 
 class Travel:
@@ -94,34 +99,48 @@ class Travel:
         apart = self.apart_px(follower.tip) / math.hypot(*now.shape)
         if follower.axis_rad is None or not LEAST_MOVED < apart < MOST_MOVED:
             return None
-        end = self._end(now, follower, follower.axis_rad)
-        if end is None or end.free:
-            return end
-        other = self._end(now, follower, follower.axis_rad + math.pi)
-        return other if other is not None and other.free else end
+        ways = (follower.axis_rad, follower.axis_rad + math.pi)
+        ends = (self._end(now, follower, follower.tip, axis_rad) for axis_rad in ways)
+        first = next(ends)
+        if first is None or first.free:
+            return first
+        other = next(ends)
+        return other if other is not None and other.free else first
 
-    def _end(self, now: Grey, follower: Follower, axis_rad: float) -> End | None:
+    def _end(
+        self, now: Grey, follower: Follower, start: Float, axis_rad: float, *, again: bool = False
+    ) -> End | None:
+        """The end from `start` (2,) on along the axis, which is set by what moves where that lies across."""
         diagonal = math.hypot(*now.shape)
-        tip, width_px = follower.tip, follower.width_px
+        width_px = follower.width_px
         cell = max(1.0, diagonal / CELLS)
         ahead, behind, aside = (round(share * diagonal / cell) for share in (AHEAD, BEHIND, ASIDE))
         c, s = cell * math.cos(axis_rad), cell * math.sin(axis_rad)
         # from cells (column along the axis, row across it) to pixels of `now`
         place = np.array([[c, -s, 0.0], [s, c, 0.0], [0, 0, 1.0]])
-        place[:2, 2] = tip - place[:2, :2] @ [behind, aside]
+        place[:2, 2] = start - place[:2, :2] @ [behind, aside]
         size = (behind + ahead, 2 * aside + 1)
         half = max(3, round(width_px / cell / 2))
         seen = _sampled(now, place, size)
         with_it = _left(seen, _sampled(self._grey, np.linalg.inv(self._own) @ place, size))
-        without = _left(seen, _sampled(self._grey, np.linalg.inv(self._ground) @ place, size))
+        still = np.linalg.inv(self._ground) @ place
+        still = still @ _correction(seen, _sampled(self._grey, still, size))
+        without = _left(seen, _sampled(self._grey, still, size))
         noise = float(np.median(np.minimum(with_it, without))) + 1.0
         shows = without - with_it
         body = shows[max(0, aside - half) : aside + half + 1, :behind]
-        least = max(ABOVE_NOISE * noise, AS_CLEAR * float(np.percentile(body, 90)))
-        moves = (without > CLEARER * with_it) & (shows > least)
-        own = _own_cells(moves, (behind, aside), half, GAP * diagonal / cell)
+        clear = AS_CLEAR * float(np.percentile(body, 90))
+        moves = (without > CLEARER * with_it) & (shows > ABOVE_NOISE * noise)
+        stays = (with_it > CLEARER * without) & (-shows > max(ABOVE_NOISE * noise, clear))
+        gap = (GAP * diagonal / cell, GAP_ASIDE * diagonal / cell)
+        own = _own_cells(moves, moves & (shows > clear), stays, (behind, aside), half, gap)
         if own is None:
-            return None
+            ground = stays[aside - half : aside + half + 1, :behind].sum()
+            return NOTHING_HERE if ground > 2 * FEWEST_CELLS else None
+        turn = _turn(own)
+        if abs(turn) > ACROSS_RAD and not again:
+            middle = place[:2, :2] @ [own[0].mean(), own[1].mean()] + place[:2, 2]
+            return self._end(now, follower, middle, axis_rad + turn, again=True)
         column, row, back, width = _last_piece(own, TIP_LENGTH * diagonal / cell)
         if width < THINNEST:
             return None
@@ -131,7 +150,7 @@ class Travel:
         h, w = now.shape
         inside = bool((at > border).all() and at[0] < w - border and at[1] < h - border)
         return End(
-            off_px=cell * float(np.hypot(column - behind, row - aside)),
+            off_px=math.dist(at, follower.tip),
             tip=at,
             axis_rad=math.atan2(way[1], way[0]),
             width_px=width * cell,
@@ -149,20 +168,44 @@ def moved_to(follower: Follower, end: End, now: Grey) -> Follower:
 
 
 def _own_cells(
-    moves: NDArray[np.bool_], tip: tuple[int, int], half: int, gap: float
+    moves: NDArray[np.bool_],
+    clearly: NDArray[np.bool_],
+    stays: NDArray[np.bool_],
+    tip: tuple[int, int],
+    half: int,
+    gap: tuple[float, float],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-    """Columns and rows of the cells that hang together with what lies behind the supposed tip."""
-    reach = 2 * round(gap / 2) + 1
-    joined = cv2.dilate(moves.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    """Columns and rows of the cells that hang together with what lies behind the supposed tip, up to where
+    the last of them moves `clearly`.
+
+    What shows no motion at all is bridged (`gap` along, across), ground that is seen is not.
+    """
+    along, across = (2 * round(cells / 2) + 1 for cells in gap)
+    firm = cv2.morphologyEx(moves.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    joined = cv2.dilate(firm, np.ones((across, along), np.uint8))
+    joined[stays] = 0
     _, label = cv2.connectedComponents(joined)
     column, row = tip
     behind = (slice(max(0, row - half), row + half + 1), slice(column))
-    counts = np.bincount(label[behind][moves[behind]], minlength=1)
+    counts = np.bincount(label[behind][clearly[behind]], minlength=1)
     counts[0] = 0
     if counts.max(initial=0) < FEWEST_CELLS:
         return None
-    rows, columns = np.nonzero(moves & (label == int(counts.argmax())))
+    mine = label == int(counts.argmax())
+    beyond = int(np.flatnonzero((clearly & mine).any(axis=0))[-1]) + 1
+    mine[:, beyond:] = False
+    rows, columns = np.nonzero(moves & mine)
     return columns, rows
+
+
+def _turn(own: tuple[NDArray[np.intp], NDArray[np.intp]]) -> float:
+    """From the supposed axis to that of the cells, radians; 0 where they are not slender."""
+    columns, rows = own
+    (cc, cr), (_, rr) = np.cov(columns, rows)
+    spread = math.hypot(cc - rr, 2 * cr)
+    if cc + rr + spread < SLENDER**2 * (cc + rr - spread):
+        return 0.0
+    return 0.5 * math.atan2(2 * cr, cc - rr)
 
 
 def _last_piece(
@@ -188,6 +231,34 @@ def _sampled(grey: Grey, place: Float, size: tuple[int, int]) -> NDArray[np.floa
         np.float32
     )
     return np.asarray(seen - cv2.GaussianBlur(seen, (0, 0), SHARP), np.float32)
+
+
+def _correction(seen: NDArray[np.float32], kept: NDArray[np.float32]) -> Float:
+    """(3, 3) what cells of `seen` were moved by to those of `kept`, as most of them agree.
+
+    The background is followed in steps; what these add up to is off by parts of a pixel where a hand was
+    taken for background. Robust least squares of small shift and turn (Lucas & Kanade 1981).
+    """
+    inner = (slice(1, -1, 2), slice(1, -1, 2))
+    across = (kept[inner[0], 2::2] - kept[inner[0], :-2:2]) / 2
+    down = (kept[2::2, inner[1]] - kept[:-2:2, inner[1]]) / 2
+    off = (seen - kept)[inner].ravel()
+    rows, columns = np.mgrid[inner[0].start : kept.shape[0] - 1 : 2, inner[1].start : kept.shape[1] - 1 : 2]
+    middle = ((kept.shape[1] - 1) / 2, (kept.shape[0] - 1) / 2)
+    turn = down * (columns - middle[0]) - across * (rows - middle[1])
+    basis = np.stack([across.ravel(), down.ravel(), turn.ravel() / kept.shape[1]], 1)
+    solved = np.zeros(3)
+    for _ in range(ROUNDS):
+        left = off - basis @ solved
+        weight = 1 / (1 + (left / (2 * np.median(np.abs(left)) + 0.5)) ** 2) ** 2
+        normal = (basis * weight[:, None]).T @ basis
+        solved = np.linalg.solve(
+            normal + np.eye(3) * (1e-3 * np.trace(normal) + 1e-6), (basis * weight[:, None]).T @ off
+        )
+    x, y, angle = solved[0], solved[1], solved[2] / kept.shape[1]
+    turned = np.array([[1.0, -angle, 0.0], [angle, 1.0, 0.0], [0, 0, 1.0]])
+    turned[:2, 2] = np.array([x, y]) + middle - turned[:2, :2] @ middle
+    return turned
 
 
 def _left(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
