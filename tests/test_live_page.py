@@ -215,6 +215,66 @@ def test_a_full_house_is_told_in_words(page: Page) -> None:
         other.close()
 
 
+MEASURED = {"status": "measured", "rms_px": 0.5, "unit": "px", "peak_status": "distinct", "peak_hz": 8.0}
+FEW = {"status": "frame_rate", "hint": "A faster camera."}
+LOST = {"status": "gaps", "hint": ""}
+GOOD, DARK = {"ok": True, "text": "Light is good"}, {"ok": False, "text": "Too dark: bring a lamp"}
+SLOW = {
+    "ok": False,
+    "text": "Only 26 of 30 pictures a second get through: the service or the network is slow",
+}
+TIP = [{"id": 0, "x": 1, "y": 1, "confidence": 1}]
+
+# tips, tremor, seconds since the start, light, rate
+SENTENCES = [
+    (([], None, None, GOOD, None), "Looking for instrument tips."),
+    (([], None, 5, GOOD, None), "No instrument tip is seen: bring it into view, or tap it in the picture."),
+    (([], None, 5, DARK, None), "No instrument tip is seen. Too dark: bring a lamp."),
+    ((TIP, None, 0.5, None, None), "Hold the tip still in view for at least two seconds."),
+    ((TIP, FEW, 5, GOOD, GOOD), "A faster camera."),  # the service's own hint
+    ((TIP, FEW, 5, GOOD, SLOW), f"No tremor can be told. {SLOW['text']}."),  # not the camera's fault
+    ((TIP, LOST, 5, GOOD, None), "The tip was lost too often."),
+    (([], MEASURED, 5, DARK, SLOW), "Tremor 0.50 pixels, peak at 8.0 hertz."),
+]
+
+# the camera's pictures a second, those sent, whether there is light
+RATES = [
+    ((None, None, True), None),
+    ((29.6, None, True), "30 pictures a second"),
+    ((26.8, None, False), "26 pictures a second are too few: bring a lamp"),
+    ((20, 20, True), "20 pictures a second are too few: close other programs, or choose another camera"),
+    ((30, 26.9, True), SLOW["text"]),
+]
+
+
+def test_what_is_wrong_is_said_with_what_mends_it(page: Page) -> None:
+    sentence = """([tips, tremor, estimated_s, light, rate]) => import('/static/motion-words.js').then(
+        (words) => words.liveSentence({ tips, tremor, estimated_s }, light, rate))"""
+    assert [page.evaluate(sentence, list(given)) for given, _ in SENTENCES] == [said for _, said in SENTENCES]
+    hint = """([camera, sent, bright]) => import('/static/hints.js').then(
+        (hints) => hints.rateHint({ fps: camera }, { fps: sent }, bright)?.text ?? null)"""
+    assert [page.evaluate(hint, list(given)) for given, _ in RATES] == [said for _, said in RATES]
+
+
+def test_pictures_that_did_not_get_through_stand_in_the_summary(page: Page) -> None:
+    """Frames that the socket is slow to take are dropped for want of credit."""
+    page.evaluate(
+        """() => {
+            const send = WebSocket.prototype.send;
+            WebSocket.prototype.send = function (data) {
+                const late = data instanceof Uint8Array ? 500 : 0;
+                setTimeout(() => this.readyState === 1 && send.call(this, data), late);
+            };
+        }"""
+    )
+    turn_on(page)
+    start(page)
+    page.locator("#score-line", has_text="Tremor").wait_for()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop and sum up").click()
+    page.locator(".warnings", has_text="of the camera's pictures did not get through").wait_for()
+
+
 def test_a_camera_that_is_not_allowed_is_told(page: Page) -> None:
     page.evaluate(
         """() => {

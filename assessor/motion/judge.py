@@ -169,9 +169,7 @@ def _ratio(other: Tremor, reference: Tremor) -> float | None:
 def _warnings(results: tuple[TipResult, ...], options: MotionOptions) -> tuple[Notice, ...]:
     notices = []
     if not results:
-        notices.append(
-            Notice("no_tip", "No instrument tip was found. Bring it into view, or click it (--tip x,y).")
-        )
+        notices.append(Notice("no_tip", "No instrument tip was found. Bring it into view, or point at it."))
     if options.mm_per_px is None:
         notices.append(
             Notice("no_scale", "No scale: lengths are in pixels. Give --mm-per-px for micrometres.")

@@ -48,13 +48,16 @@ export class Rate {
   }
 }
 
-/** `{ok, text}` about the camera's `Rate` and, in a session, that of the pictures which got to the service. */
-export function rateHint(camera, sent) {
+/** `{ok, text}` about the camera's `Rate` and, in a session, that of the pictures which got to the service (else null). */
+export function rateHint(camera, sent, bright) {
   if (camera.fps === null) return null;
+  if (camera.fps < LEAST_FPS) {
+    const mend = bright ? "close other programs, or choose another camera" : "bring a lamp";
+    return { ok: false, text: `${Math.floor(camera.fps)} pictures a second are too few: ${mend}` };
+  }
   const text = `${Math.round(camera.fps)} pictures a second`;
-  if (camera.fps < LEAST_FPS) return { ok: false, text: `${text}: too few, bring a lamp` };
   if (sent === null || sent.fps === null || sent.fps >= LEAST_FPS) return { ok: true, text };
-  return { ok: false, text: `Only ${Math.round(sent.fps)} of ${text} get through: the service or the network is slow` };
+  return { ok: false, text: `Only ${Math.floor(sent.fps)} of ${text} get through: the service or the network is slow` };
 }
 
 /** Asks for the phone's tilt (where a browser wants to be asked, only on a tap) and tells `onHint` of it. */

@@ -8,7 +8,7 @@ import { Crop } from "./crop.js";
 import { curves } from "./curves.js";
 import { light, Rate, rateHint, watchLevel } from "./hints.js";
 import { motionResult } from "./motion-result.js";
-import { amount, motionStatus, peakText, percent, rmsOf, tremorSentence, tremorText, unitText } from "./motion-words.js";
+import { amount, liveSentence, motionStatus, peakText, percent, rmsOf, tremorText, unitText } from "./motion-words.js";
 import { Refusal } from "./send.js";
 import { stage } from "./stage.js";
 import { Stream } from "./stream.js";
@@ -19,8 +19,14 @@ const LOOK_MS = 500;
 
 const video = byId("video");
 const picture = stage(video, byId("overlay"), tapped);
-/** `stream` while a session runs; `rate` is the camera's, `sent` that of what the stream took; `taps` are tips pointed at before it; `newest` is the last score. */
-const state = { stream: null, crop: null, rate: new Rate(), sent: null, taps: [], newest: null, awake: null };
+/**
+ * `stream` while a session runs; `rate` is the camera's, `sent` that of what the stream took, `offered` and `taken` count
+ * pictures; `taps` are tips pointed at before it; `newest` is the last score; `light`, `rateSign` what `look` saw.
+ */
+const state = {
+  stream: null, crop: null, rate: new Rate(), sent: null, offered: 0, taken: 0, taps: [], newest: null, light: null,
+  rateSign: null, awake: null,
+};
 let charts = null;
 
 byId("camera-on").addEventListener("click", () => {
@@ -80,8 +86,11 @@ async function listCameras() {
 
 function onFrame(captureMs) {
   state.rate.seen(captureMs);
-  const taken = state.stream?.offer(video, captureMs, state.crop.part(video.videoWidth, video.videoHeight));
-  if (taken) state.sent.seen(captureMs);
+  if (!state.stream?.open) return;
+  state.offered += 1;
+  if (!state.stream.offer(video, captureMs, state.crop.part(video.videoWidth, video.videoHeight))) return;
+  state.taken += 1;
+  state.sent.seen(captureMs);
 }
 
 function tapped(x, y) {
@@ -103,6 +112,7 @@ function start() {
   state.newest = null;
   state.crop = new Crop();
   state.sent = new Rate();
+  state.offered = state.taken = 0;
   const task = byId("task").value;
   byId("zone").hidden = task !== "hold";
   byId("steady-note").textContent = scale > 0 ? "of 100" : "of 100, needs a scale";
@@ -130,7 +140,7 @@ function scored(message, roundTripMs) {
   if (!("spectrum" in message)) return; // the same estimate as before
   const { tremor } = message;
   byId("tremor").textContent = tremor ? tremorText(tremor) : "–";
-  byId("tremor-note").textContent = tremor ? note(tremor) : "";
+  byId("tremor-note").textContent = tremor ? note(tremor) : "rms, 4 to 12 Hz";
   byId("peak").textContent = tremor ? peakText(tremor) : "–";
   byId("steady").textContent = message.score === null ? "–" : points(message.score);
   byId("zone-share").textContent = percent(message.zone_share);
@@ -151,7 +161,7 @@ function stop() {
 
 function ended({ type, ...assessment }) {
   over();
-  present(motionResult(assessment));
+  present(motionResult(assessment, { lost: state.offered ? 1 - state.taken / state.offered : 0 }));
 }
 
 function broken(refusal) {
@@ -173,7 +183,7 @@ async function assess(file) {
   const line = byId("clip-status");
   try {
     const { assessment, plotUrl } = await sendClip(file, fields, (text) => (line.textContent = text));
-    present(motionResult(assessment, plotUrl));
+    present(motionResult(assessment, { plotUrl }));
   } catch (error) {
     complain(error);
   } finally {
@@ -192,15 +202,16 @@ function present(node) {
 /** What the camera sees, told twice a second. */
 function look() {
   if (!video.srcObject || video.readyState < 2) return;
-  say("hint-light", light(video));
-  say("hint-rate", rateHint(state.rate, state.stream && state.sent));
+  state.light = light(video);
+  state.rateSign = rateHint(state.rate, state.stream && state.sent, state.light.ok);
+  say("hint-light", state.light);
+  say("hint-rate", state.rateSign);
 }
 
 /** The score as a sentence, told once a second. */
 function speak() {
   if (!state.stream || !state.newest) return;
-  const { tremor, hint } = state.newest;
-  const text = tremorSentence(tremor, hint);
+  const text = liveSentence(state.newest, state.light, state.rateSign);
   const line = byId("score-line");
   if (line.textContent !== text) line.textContent = text;
 }

@@ -4,8 +4,11 @@ import { el } from "./dom.js";
 import { amount, motionStatus, peakText, percent, tremorSentence, tremorText } from "./motion-words.js";
 import { points } from "./words.js";
 
-/** The section below the stage; `plotUrl` where the service drew one. */
-export function motionResult(assessment, plotUrl = null) {
+// From this share of the camera's pictures on it is told that they did not get through.
+const MANY_LOST = 0.1;
+
+/** The section below the stage; `plotUrl` where the service drew one, `lost` the share of pictures that never got there. */
+export function motionResult(assessment, { plotUrl = null, lost = 0 } = {}) {
   const { tips } = assessment;
   return el(
     "div",
@@ -13,13 +16,13 @@ export function motionResult(assessment, plotUrl = null) {
     el(
       "div",
       { class: "panel summary" },
-      ...(tips.length ? tips.map((tip) => lead(tip, tips.length)) : [el("p", { class: "lead" }, "No instrument tip was followed.")]),
+      ...(tips.length ? tips.map((tip) => lead(tip, tips.length, lost)) : [el("p", { class: "lead" }, "No instrument tip was followed.")]),
       assessment.score
         ? el("p", { class: "score-points" }, `${points(assessment.score.points)} of ${points(assessment.score.of)} points for steadiness`)
         : null,
       el("p", { class: "quiet" }, about(assessment)),
     ),
-    warnings(assessment),
+    warnings(assessment, lost),
     tips.length ? numbers(assessment) : null,
     plotUrl
       ? el("div", { class: "panel" }, el("img", { class: "plot", src: plotUrl, alt: "Track, amplitude over time and spectrum" }))
@@ -28,15 +31,20 @@ export function motionResult(assessment, plotUrl = null) {
   );
 }
 
-function warnings(assessment) {
+function warnings(assessment, lost) {
   // That there is no scale stands in the summary, in the page's own words.
-  const shown = assessment.warnings.filter((warning) => warning.code !== "no_scale");
-  return shown.length ? el("ul", { class: "warnings" }, ...shown.map((warning) => el("li", {}, warning.text))) : null;
+  const texts = assessment.warnings.filter((warning) => warning.code !== "no_scale").map((warning) => warning.text);
+  if (lost > MANY_LOST) {
+    texts.unshift(`${percent(lost)} of the camera's pictures did not get through: the service or the network was slow.`);
+  }
+  return texts.length ? el("ul", { class: "warnings" }, ...texts.map((text) => el("li", {}, text))) : null;
 }
 
-function lead(tip, count) {
+function lead(tip, count, lost) {
   const who = count > 1 || tip.hand !== "unknown" ? `${name(tip)}: ` : "";
-  return el("p", { class: "lead" }, who + tremorSentence(tip.tremor, tip.tremor.hint));
+  // The service does not know that there were more: it would blame the camera.
+  const few = tip.tremor.status === "frame_rate" && lost > MANY_LOST;
+  return el("p", { class: "lead" }, who + (few ? "Too few pictures got through to tell the tremor." : tremorSentence(tip.tremor)));
 }
 
 const name = (tip) => (tip.hand === "unknown" ? `Tip ${tip.id + 1}` : `${tip.hand[0].toUpperCase()}${tip.hand.slice(1)} hand`);

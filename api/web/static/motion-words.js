@@ -43,14 +43,31 @@ export function peakText(tremor) {
   return tremor.peak_status === "no_distinct_peak" ? "no distinct peak" : "–";
 }
 
-/** One sentence for the ear: what the tremor is now, or what to do so that it can be measured. */
-export function tremorSentence(tremor, hint) {
-  if (!tremor) return hint || "Looking for instrument tips.";
+/** One sentence for the ear: what the tremor is, or what to do so that it can be measured. */
+export function tremorSentence(tremor) {
   if (tremor.status === "measured") {
     const unit = tremor.unit === "um" ? "micrometres" : "pixels";
     const peak = tremor.peak_status === "distinct" ? `, peak at ${tremor.peak_hz.toFixed(1)} hertz` : ", no distinct peak";
     return `Tremor ${amount(rmsOf(tremor))} ${unit}${peak}.`;
   }
   const words = motionStatus(tremor.status);
-  return [`${words[0].toUpperCase()}${words.slice(1)}.`, tremor.hint || hint].filter(Boolean).join(" ");
+  return tremor.hint || `${words[0].toUpperCase()}${words.slice(1)}.`;
+}
+
+const SEARCH_S = 3;
+
+/**
+ * The same while the hands work, of the newest score; `light` and `rate` are the page's own signs `{ok, text}` or null:
+ * it sees what the service cannot tell, as whose fault it is that pictures are few.
+ */
+export function liveSentence({ tips, tremor, estimated_s: sinceS }, light, rate) {
+  if (tremor?.status === "measured") return tremorSentence(tremor);
+  if (!tips.length) {
+    if (light && !light.ok) return `No instrument tip is seen. ${light.text}.`;
+    if ((sinceS ?? 0) < SEARCH_S) return "Looking for instrument tips.";
+    return "No instrument tip is seen: bring it into view, or tap it in the picture.";
+  }
+  if (!tremor) return "Hold the tip still in view for at least two seconds.";
+  if (tremor.status === "frame_rate" && rate && !rate.ok) return `No tremor can be told. ${rate.text}.`;
+  return tremorSentence(tremor);
 }

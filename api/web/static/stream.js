@@ -28,6 +28,11 @@ export class Stream {
     this.#socket.addEventListener("close", () => this.#closed());
   }
 
+  /** Whether it takes pictures: between `ready` and `stop`. */
+  get open() {
+    return this.#credit > 0;
+  }
+
   /** The part `{x, y, width, height}` of the video's present picture, taken at `captureMs`; dropped without credit (false). */
   offer(video, captureMs, part) {
     if (this.#inFlight.size >= this.#credit) return false;
