@@ -1,4 +1,4 @@
-"""A class's photos come in: one multipart upload -> submissions in a batch.
+"""A class's photos and clips come in: one multipart upload -> submissions in a batch.
 
 Each photo is kept in a transaction of its own, at once in the batch: what is in when the service dies or
 the disk is full is graded, and sending the whole again adds only what is not there yet.
@@ -14,21 +14,26 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.archive import Photo, photos
+from api.archive import Most, Photo, photos
+from api.clip_job import declared
 from api.errors import ServiceError
 from api.form import MAX_FIELD_BYTES, NUMBERS, OPTION_FIELDS, parse_options
-from api.grading import Grader
+from api.grading import Graders
 from api.handed import Roster, whose
 from api.settings import Settings
 from api.store import jobs, submissions
 from api.store.blobs import Blobs
 from api.store.engine import Database
 from api.store.models import DECLARED
+from assessor.motion.options import MotionOptions
 from assessor.options import GradeOptions
 
 # More come in a zip: an open temporary file each.
 MOST_FILES = 200
+BYTES = "application/octet-stream"
 TARGET_FIELDS = ("assignment", "course", "title", "rubric")
+# What clips show, of all of them.
+CLIP_FIELD = "task"
 # Two points belong to one photo; the rubric is the whole batch's.
 DECLARED_FIELDS = tuple(name for name in OPTION_FIELDS if name not in ("points", "rubric"))
 
@@ -39,10 +44,11 @@ class _Parser(MultiPartParser):
 
 @dataclass(frozen=True, slots=True)
 class ClassUpload:
-    """What was sent: photos, what is declared of them all, and where they belong (texts)."""
+    """What was sent: photos and clips, what is declared of them all, and where they belong (texts)."""
 
     photos: list[Photo]
     options: GradeOptions
+    motion: MotionOptions
     target: dict[str, str]
 
 
@@ -75,7 +81,7 @@ async def read_class_upload(request: Request, fields: Sequence[str] = TARGET_FIE
         request.headers,
         request.stream(),
         max_files=MOST_FILES,
-        max_fields=len(DECLARED_FIELDS) + len(fields) + 1,
+        max_fields=len(DECLARED_FIELDS) + len(fields) + 2,
         max_part_size=MAX_FIELD_BYTES,
     )
     try:
@@ -95,17 +101,15 @@ def understand(form: FormData, settings: Settings, fields: Sequence[str] = TARGE
     values: dict[str, str] = {}
     for name, value in form.multi_items():
         if name == "files" and isinstance(value, UploadFile):
-            found += photos(
-                value.filename or "photo",
-                value.file,
-                most_bytes=settings.max_batch_bytes,
-                most_photo_bytes=settings.max_upload_bytes,
-            )
-        elif name not in (*DECLARED_FIELDS, *fields) or not isinstance(value, str):
+            most = Most(settings.max_batch_bytes, settings.max_upload_bytes, settings.max_clip_bytes)
+            found += photos(value.filename or "photo", value.file, most)
+        elif name not in (*DECLARED_FIELDS, *fields, CLIP_FIELD) or not isinstance(value, str):
             raise ServiceError(
                 "unknown_field",
                 f"There is no field {name[:40]!r} of that kind",
-                "Fields are: files (photos or a zip), " + ", ".join((*fields, *DECLARED_FIELDS)) + ".",
+                "Fields are: files (photos or a zip), "
+                + ", ".join((*fields, *DECLARED_FIELDS, CLIP_FIELD))
+                + ".",
             )
         elif name in values:
             raise ServiceError("repeated_field", f"The field {name} is there twice", "Send each option once.")
@@ -114,17 +118,19 @@ def understand(form: FormData, settings: Settings, fields: Sequence[str] = TARGE
     if all(photo.why_not for photo in found):
         raise ServiceError(
             "no_photos",
-            "There is no photo in the upload",
-            "Send JPEG, PNG, WebP or HEIC files, or a zip of them.",
+            "There is no photo and no clip in the upload",
+            "Send JPEG, PNG, WebP, HEIC, MP4, MOV, WebM, MKV or AVI files, or a zip of them.",
         )
     options = parse_options({n: v for n, v in values.items() if n in DECLARED_FIELDS})
-    return ClassUpload(found, options, {n: v for n, v in values.items() if n in fields})
+    task: Any = values.get(CLIP_FIELD, "suture")
+    motion = MotionOptions(options.mm_per_px, task=task)
+    return ClassUpload(found, options, motion, {n: v for n, v in values.items() if n in fields})
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where photos go: a batch, and what its submissions have in common; `declared`: by the assignment,
-    before what the upload says."""
+    """Where photos and clips go: a batch, and what they have in common; `declared`: by the assignment, before
+    what the upload says."""
 
     batch_id: int
     assignment_id: int | None
@@ -133,22 +139,26 @@ class Place:
     declared: Mapping[str, str]
 
 
-def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, place: Place) -> Taken:
-    """Keep the photos one by one; the grader hears of the first and of the last."""
+def take(database: Database, blobs: Blobs, grader: Graders, upload: ClassUpload, place: Place) -> Taken:
+    """Keep photos and clips one by one; the grader hears of the first and of the last."""
     left = [Left(photo.path, photo.why_not) for photo in upload.photos if photo.why_not]
     good = [photo for photo in upload.photos if not photo.why_not]
     said = _declared(upload.options)
     said_anew = {n: v for n, v in said.items() if v is not None and n not in place.declared}
+    of_clips = {"motion": declared(upload.motion)}
     new = known = 0
     for number, (photo, handed) in enumerate(zip(good, whose([p.path for p in good]), strict=True)):
         try:
-            data = photo.read()
+            content = photo.file() if photo.is_clip else photo.read()
         except ServiceError as exc:
             left.append(Left(photo.path, exc.title))
             continue
+        declares, anew = ({**said, **place.declared}, said_anew)
+        if photo.is_clip:
+            declares, anew = of_clips, of_clips if upload.motion != MotionOptions() else {}
         values = {
-            **said,
-            **place.declared,
+            **declares,
+            "kind": "clip" if photo.is_clip else "photo",
             "person_id": place.roster.person(handed) or place.owner_id,
             "assignment_id": place.assignment_id,
             "file_name": handed.file,
@@ -156,10 +166,14 @@ def take(database: Database, blobs: Blobs, grader: Grader, upload: ClassUpload, 
             "participant_id": handed.participant_id,
         }
         with database.writing() as session:
-            values["blob_sha256"] = blobs.add(session, data, "application/octet-stream")
+            if isinstance(content, bytes):
+                values["blob_sha256"] = blobs.add(session, content, BYTES)
+            else:
+                with content:
+                    values["blob_sha256"] = blobs.add_file(session, content, BYTES)
             earlier = submissions.same_submission(session, values)
             if earlier is not None:
-                submissions.declare(session, earlier, said_anew)
+                submissions.declare(session, earlier, anew)
             subject = earlier or submissions.add_submission(session, values).id
             jobs.add_jobs(session, place.batch_id, [subject])
         known, new = known + (earlier is not None), new + (earlier is None)

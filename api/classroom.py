@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
 from api.cluster import Cluster
-from api.grading import Grader
+from api.grading import Executor, Grader, Graders
 from api.housekeeping import keep_house
 from api.routes import (
     accounts,
@@ -23,6 +23,7 @@ from api.routes import (
     corrections,
     courses,
     exports,
+    kept_clips,
     oidc,
     people,
     pictures,
@@ -45,6 +46,7 @@ ROUTERS = (
     people.router,
     courses.router,
     rubrics.router,
+    kept_clips.router,
     submissions.router,
     batches.router,
     exports.router,
@@ -117,8 +119,10 @@ async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> Asyn
         with database.writing() as session:
             me = local_person(session)
             app.state.local = Caller(me.id, me.role)
-    cluster = _cluster(app, settings)
-    app.state.grader = Grader(database, blobs, cluster or app.state.pool)
+    clusters, photo_desk, clip_desk = _desks(app, settings)
+    app.state.grader = Graders(
+        Grader(database, blobs, photo_desk), Grader(database, blobs, clip_desk, kind="clip")
+    )
     app.state.grader.start()
     tidying = asyncio.create_task(keep_house(database, blobs, settings))
     try:
@@ -126,21 +130,29 @@ async def opened(app: FastAPI, settings: Settings, *, single_user: bool) -> Asyn
     finally:
         tidying.cancel()
         await run_in_threadpool(app.state.grader.stop)
-        if cluster is not None:
+        for cluster in clusters:
             await run_in_threadpool(cluster.close)
         database.dispose()
 
 
-def _cluster(app: FastAPI, settings: Settings) -> Cluster | None:
-    """Where batches are graded, if not by this machine."""
+def _desks(app: FastAPI, settings: Settings) -> tuple[list[Cluster], Executor, Executor]:
+    """Where batches are graded, photos and clips: here, or on a cluster's workers (to be closed)."""
     if settings.cluster is None:
-        return None
-    return Cluster(
-        settings.cluster,
-        timeout_s=settings.worker_timeout_s,
-        memory_bytes=settings.worker_memory_bytes,
-        grade=app.state.pool.job,
+        return [], app.state.pool, app.state.clip_desk
+    photos, clips = (
+        Cluster(
+            settings.cluster,
+            timeout_s=timeout_s,
+            memory_bytes=settings.worker_memory_bytes,
+            grade=job,
+            share=share,
+        )
+        for timeout_s, job, share in (
+            (settings.worker_timeout_s, app.state.pool.job, 1.0),
+            (settings.clip_timeout_s, app.state.clip_desk.job, 0.5),
+        )
     )
+    return [photos, clips], photos, clips
 
 
 def first_admin_link(settings: Settings, address: str) -> str | None:

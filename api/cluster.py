@@ -1,8 +1,8 @@
 """Grading on the workers of a Dask cluster, through the same interface as the processes of this machine.
 
 A worker grades in a killable child of its own, as `api.workers` does here: a photo that kills, hangs or
-starves its process costs itself and not the worker. What dies is reported as ExecutorAwayError and graded
-again, here or by whoever claims it next; the cluster keeps nothing that matters.
+starves its process costs itself and not the worker; so does a clip. What dies is reported as
+ExecutorAwayError and graded again, here or by whoever claims it next; the cluster keeps nothing that matters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from api import job
 from api.errors import ServiceError
 from api.grading import ExecutorAwayError
-from api.job import GradeReply, GradeRequest
+from api.job import GradeReply
 from api.workers import Job, WorkerPool
 from assessor.errors import AssessorError
 
@@ -41,12 +41,25 @@ class Limits:
 
 
 class Cluster:
-    """The workers of one scheduler. Connects when it is first used, and anew when the connection is lost."""
+    """The workers of one scheduler. Connects when it is first used, and anew when the connection is lost.
 
-    def __init__(self, address: str, *, timeout_s: float, memory_bytes: int, grade: Job = job.grade) -> None:
+    Of their slots it takes `share`, at least one: clips, which take minutes, leave some to photos.
+    """
+
+    by_path = False  # its workers have disks of their own
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout_s: float,
+        memory_bytes: int,
+        grade: Job = job.grade,
+        share: float = 1.0,
+    ) -> None:
         self._address = address
         self._limits = Limits(timeout_s, memory_bytes)
-        self._grade = grade
+        self._grade, self._share = grade, share
         self._client: Any = None
         self._under_way: set[Future[GradeReply]] = set()
         self._slots, self._looked_s = 0, -LOOK_S
@@ -61,11 +74,12 @@ class Cluster:
             except Exception as exc:
                 self._drop()
                 raise ExecutorAwayError from exc
-            self._slots = sum(worker["nthreads"] for worker in workers.values())
+            threads = sum(worker["nthreads"] for worker in workers.values())
+            self._slots = min(threads, max(1, int(self._share * threads)))
             self._looked_s = time.monotonic()
         return self._slots
 
-    def submit(self, request: GradeRequest) -> Future[GradeReply]:
+    def submit(self, request: Any) -> Future[GradeReply]:
         client = self._connected()
         try:
             task = client.submit(
@@ -134,7 +148,7 @@ def _settle(task: Any, future: Future[GradeReply]) -> None:
 Outcome = GradeReply | tuple[str, str, str, str]
 
 
-def grade_here(grade: Job, request: GradeRequest, limits: Limits) -> Outcome:
+def grade_here(grade: Job, request: Any, limits: Limits) -> Outcome:
     """On a worker: grade in its child. Errors come back as values: not every exception survives a pickle."""
     try:
         return _pool(grade, limits).submit(request).result()

@@ -18,21 +18,28 @@ import uuid
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from api.clip_job import MeasureRequest, options_of
 from api.errors import ServiceError
 from api.job import GradeReply, GradeRequest, document_name
 from api.store import jobs, submissions
 from api.store.blobs import Blobs
 from api.store.engine import Database
 from api.store.jobs import Work
+from api.store.models import Kind, Submission
 from assessor import __version__
 from assessor.errors import AssessorError
+from assessor.motion.options import MotionOptions
 from assessor.options import GradeOptions
 from assessor.results import ImageInfo
+
+if TYPE_CHECKING:
+    from assessor.motion.results import MotionAssessment, Task
+    from assessor.results import PhotoAssessment
 
 log = logging.getLogger("assessor.api")
 
@@ -62,13 +69,18 @@ class ExecutorAwayError(Exception):
 
 
 class Executor(Protocol):
-    """Where photos are graded: processes of this machine (`api.workers`) or a cluster (`api.cluster`)."""
+    """Where photos or clips are graded: processes of this machine (`api.workers`) or a cluster
+    (`api.cluster`)."""
 
     @property
     def slots(self) -> int:
-        """How many photos are graded at once; 0 while there is nobody."""
+        """How many are graded at once; 0 while there is nobody."""
 
-    def submit(self, request: GradeRequest) -> Future[GradeReply]:
+    @property
+    def by_path(self) -> bool:
+        """Whether it reads files of this machine."""
+
+    def submit(self, request: Any) -> Future[GradeReply]:
         """It raises AssessorError (refused), ServiceError (this photo broke it) or ExecutorAwayError."""
 
 
@@ -79,7 +91,7 @@ class _Begun:
 
 
 class Grader:
-    """A thread that keeps an executor busy with the jobs of running batches."""
+    """A thread that keeps an executor busy with the jobs of running batches: those of photos, or of clips."""
 
     def __init__(
         self,
@@ -87,19 +99,21 @@ class Grader:
         blobs: Blobs,
         executor: Executor,
         *,
+        kind: Kind = "photo",
         software: str = __version__,
         lease: timedelta = LEASE,
         idle_s: float = IDLE_S,
     ) -> None:
         self.owner = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
         self._database, self._blobs, self._executor = database, blobs, executor
+        self._kind: Kind = kind
         self._software, self._lease, self._idle_s = software, lease, idle_s
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._begun: list[_Begun] = []
         self._stopping = False
         self._pause_s = 0.0
         self._renewed_s = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="grader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"grader-{kind}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -217,16 +231,17 @@ class Grader:
     # --- ungraded ones
 
     def _begin(self) -> None:
-        """Claim as many as the executor can take and one more for each slot: while a result travels, is kept
-        and the next is claimed, a cluster's worker has that to go on with."""
-        free = 2 * self._executor.slots - len(self._begun)
+        """Claim as many as the executor can take and one more photo for each slot: while a result travels, is
+        kept and the next is claimed, a cluster's worker has that to go on with. A clip would be too large."""
+        ahead = 2 if self._kind == "photo" else 1
+        free = ahead * self._executor.slots - len(self._begun)
         if free <= 0:
             return
         with self._database.reading() as session:
             if not jobs.anything_open(session):
                 return
         with self._database.writing() as session:
-            claims = jobs.claim(session, self.owner, free, self._lease)
+            claims = jobs.claim(session, self.owner, free, self._lease, kind=self._kind)
             works = jobs.work(session, claims, self._software)
             ungraded = []
             for work in works:
@@ -245,8 +260,7 @@ class Grader:
     def _submit(self, works: list[Work]) -> None:
         for at, work in enumerate(works):
             try:
-                photo = self._blobs.get(work.submission.blob_sha256)
-                future = self._executor.submit(request(work, photo))
+                future = self._executor.submit(self._request(work))
             except Exception as exc:
                 if isinstance(exc, ServiceError) and exc.code in PHOTO_FAULTS:
                     self._fault(work, exc.code)
@@ -261,6 +275,15 @@ class Grader:
             self._begun.append(_Begun(work, future))
             future.add_done_callback(lambda _: self.wake())
 
+    def _request(self, work: Work) -> GradeRequest | MeasureRequest:
+        subject = work.submission
+        if subject.kind == "photo":
+            return request(work, self._blobs.get(subject.blob_sha256))
+        options = options_of(subject.motion)
+        path = self._blobs.path(subject.blob_sha256) if self._executor.by_path else None
+        clip = self._blobs.get(subject.blob_sha256) if path is None else str(path)
+        return MeasureRequest(clip, document_name(subject.id), options)
+
     def _renew(self) -> None:
         now_s = time.monotonic()
         if not self._begun or now_s - self._renewed_s < self._lease.total_seconds() / 3:
@@ -268,6 +291,25 @@ class Grader:
         with self._database.writing() as session:
             jobs.renew(session, [begun.work.claim for begun in self._begun], self._lease)
         self._renewed_s = now_s
+
+
+class Graders:
+    """Several that start, stop and are woken together."""
+
+    def __init__(self, *graders: Grader) -> None:
+        self._graders = graders
+
+    def start(self) -> None:
+        for grader in self._graders:
+            grader.start()
+
+    def stop(self) -> None:
+        for grader in self._graders:
+            grader.stop()
+
+    def wake(self) -> None:
+        for grader in self._graders:
+            grader.wake()
 
 
 class _LeaseLostError(Exception):
@@ -304,12 +346,24 @@ def _outcome(begun: _Begun) -> tuple[str, bytes]:
     try:
         reply = begun.future.result()
     except AssessorError as exc:
-        from assessor.photo.grade import refusal  # loads what grading needs
-
-        subject = begun.work.submission
-        info = ImageInfo(document_name(subject.id), 0, 0, subject.blob_sha256)
-        return json.dumps(refusal(exc, info).to_json(), ensure_ascii=False), b""
+        refused = _refused(exc, begun.work.submission)
+        return json.dumps(refused.to_json(), ensure_ascii=False), b""
     return reply.document.decode(), reply.picture
+
+
+def _refused(exc: AssessorError, subject: Submission) -> PhotoAssessment | MotionAssessment:
+    """What is kept of a refused photo or clip; the imports load what grading needs."""
+    name, sha256 = document_name(subject.id), subject.blob_sha256
+    if subject.kind == "clip":
+        from assessor.motion import assess
+        from assessor.motion.results import VideoInfo
+
+        task: Task = (subject.motion or {}).get("task", "suture")
+        video = VideoInfo(name, 0, 0, 0, 0, 0.0, None, None, None, sha256=sha256)
+        return assess.refusal(exc, video, MotionOptions(task=task))
+    from assessor.photo import grade
+
+    return grade.refusal(exc, ImageInfo(name, 0, 0, sha256))
 
 
 def _name(exc: BaseException) -> str:

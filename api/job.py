@@ -59,7 +59,7 @@ def grade(request: GradeRequest) -> GradeReply:
 
     photo = load_photo(request.photo, name=request.name)
     if request.picture == "bare":
-        return GradeReply(b"", _screen_jpeg(photo.bgr))
+        return GradeReply(b"", screen_jpeg(photo.bgr))
     rubric = parse_rubric(request.rubric_toml, "of the course") if request.rubric_toml else None
     assessment = assess(photo, request.options, rubric, request.seen)
     if assessment.error is not None:
@@ -73,7 +73,7 @@ def grade(request: GradeRequest) -> GradeReply:
     # The page says in its own words what the strip below the picture says, and taps need the photo alone.
     zoom = overlay_zoom(photo.bgr, assessment)
     height, width = (max(1, round(side * zoom)) for side in photo.bgr.shape[:2])
-    return GradeReply(document, _screen_jpeg(overlay[:height, :width]))
+    return GradeReply(document, screen_jpeg(overlay[:height, :width]))
 
 
 def warm(processes: int = 1) -> None:
@@ -96,7 +96,8 @@ def _png(bgr: NDArray[np.uint8]) -> bytes:
     return bytes(data.tobytes())
 
 
-def _screen_jpeg(bgr: NDArray[np.uint8]) -> bytes:
+def screen_jpeg(bgr: NDArray[np.uint8]) -> bytes:
+    """A picture (h, w, 3) for a page."""
     import cv2
 
     height, width = bgr.shape[:2]

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from api import classroom, clips, errors, job, telemetry
+from api import classroom, clip_job, clips, errors, job, telemetry
+from api.clip_job import ClipDesk
 from api.clips import ClipJobs
 from api.headers import SecurityHeaders
 from api.hosts import LocalHostsOnly
@@ -33,11 +34,12 @@ def create_app(
     grade: Job = job.grade,
     live_session: Open = open_session,
     clip: Job = clips.assess,
+    measure: Job = clip_job.measure,
 ) -> FastAPI:
     """The service: routes, limits, and grading processes that live as long as it runs.
 
-    `single_user` answers only to names of this machine. `grade`, `live_session` and `clip` are what the
-    children run (functions of a module, so that they can import them).
+    `single_user` answers only to names of this machine. `grade`, `live_session`, `clip` (not kept) and
+    `measure` (kept) are what the children run (functions of a module, so that they can import them).
     """
     settings = settings or default_settings()
 
@@ -55,11 +57,13 @@ def create_app(
             live_session, seats=settings.live_sessions, memory_bytes=settings.live_memory_bytes
         )
         app.state.clips = ClipJobs(settings, clip)
+        app.state.clip_desk = ClipDesk(settings, measure)
         try:
             async with classroom.opened(app, settings, single_user=single_user):
                 yield
         finally:
             await app.state.clips.close()
+            app.state.clip_desk.close()
             app.state.live.close()
             pool.close()
 
@@ -94,6 +98,7 @@ def create_app(
         larger_bytes={
             f"{API}/batches": settings.max_batch_bytes,
             f"{API}/clips": settings.max_clip_bytes,
+            f"{API}/submissions/clips": settings.max_clip_bytes,
         },
     )
     if single_user:

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
+from api.clip_job import MeasureRequest
 from api.job import GradeReply, GradeRequest
+from api.repeatability import repeatability
 from assessor import __version__
-from assessor.errors import IntakeError
+from assessor.errors import IntakeError, MotionError
+from assessor.motion.options import MotionOptions
+from assessor.motion.results import (
+    Economy,
+    MotionAssessment,
+    Smoothness,
+    Spectrum,
+    Steadiness,
+    TipResult,
+    Tremor,
+    VideoInfo,
+    Window,
+)
 from assessor.results import (
     Hint,
     ImageInfo,
@@ -58,6 +75,79 @@ def grade(request: GradeRequest) -> GradeReply:
     document = json.dumps(assessment(request).to_json()).encode()
     pictures = {"none": b"", "full": PNG, "screen": jpeg((400, 300), (90, 120, 140))}
     return GradeReply(document, pictures[request.picture])
+
+
+def measure(request: MeasureRequest) -> GradeReply:
+    """Obey the clip's first word: hang, die, refuse, or else be measured; "steady 20" trembles by 20 um."""
+    clip = request.clip if isinstance(request.clip, bytes) else Path(request.clip).read_bytes()
+    match clip.split(b" ", 1)[0]:
+        case b"hang":
+            time.sleep(3600)
+        case b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case b"refuse":
+            raise MotionError("not_a_clip", "This is no clip.", "Send a video.")
+        case b"wait":  # until the test makes the named file
+            while not os.path.exists(clip.split(b" ", 1)[1].decode()):
+                time.sleep(0.01)
+    rms = float(clip.split()[1]) if clip.startswith(b"steady ") else 42.0
+    found = motion(request.options, request.name, rms)
+    document = {**found.to_json(), "repeatability": repeatability(found)}
+    return GradeReply(json.dumps(document).encode(), jpeg((640, 480), (120, 140, 90)))
+
+
+def motion(options: MotionOptions, name: str, rms: float) -> MotionAssessment:
+    """A made-up assessment of a clip of ten seconds with one tip: micrometres where a scale is given, else as
+    many pixels; below the floor where `rms` is 0."""
+    unit: Literal["um", "px"] = "um" if options.mm_per_px else "px"
+    seen = rms > 0
+    tremor = Tremor(
+        unit=unit,
+        band_hz=(4.0, 12.0),
+        rms=rms if seen else None,
+        peak_to_peak=2.8 * rms if seen else None,
+        direction_deg=0.0,
+        peak_hz=9.1 if seen else None,
+        peak_status="distinct" if seen else "not_measured",
+        noise_floor=4.0,
+        status="measured" if seen else "below_floor",
+        hint="" if seen else "Steadier than this camera can see here: move closer, or use more light.",
+        windows=3,
+        window_s=3.0,
+    )
+    windows = tuple(
+        Window(0, 3.0 * k, 3.0 * k + 3, 90, 1.0, replace(tremor, rms=rms + k - 1 if seen else None))
+        for k in range(3)
+    )
+    track = tuple((k / 30, 100 + 50 * math.sin(k / 20), 120 + 40 * math.cos(k / 20), 0.9) for k in range(300))
+    freq = tuple(3 + 0.25 * k for k in range(40))
+    tip = TipResult(
+        id=0,
+        hand=options.hand,
+        dominant=None,
+        tracked_share=0.98,
+        track=track,
+        tremor=tremor,
+        economy=Economy(320.0, 32.0, 0.2, 0.1, 12, 72.0, "mm" if unit == "um" else "px", "measured"),
+        smoothness=Smoothness(-2.1, -6.0, 4, "measured"),
+        steadiness=Steadiness(100.0, 0.8, 3, 40.0, 9.5, "measured") if options.task == "hold" else None,
+        spectrum=Spectrum(
+            freq,
+            tuple(1 + rms / 4 * math.exp(-((f - 9.1) ** 2)) for f in freq),
+            tuple(1.0 for _ in freq),
+        ),
+    )
+    return MotionAssessment(
+        software_version=__version__,
+        video=VideoInfo(name, 640, 480, 300, 0, 10.0, 30.0, 30.0, 40.0),
+        task=options.task,
+        scale=Scale(options.mm_per_px, 0.0, "given") if options.mm_per_px else None,
+        tips=(tip,),
+        camera_motion=None,
+        windows=windows,
+        score=Score(80.0, 100.0, 1.0, "steadiness", "1") if unit == "um" else None,
+        warnings=() if options.mm_per_px else (Notice("no_scale", "No scale: lengths are in pixels."),),
+    )
 
 
 def jpeg(size: tuple[int, int], colour: tuple[int, int, int]) -> bytes:

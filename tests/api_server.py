@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpx
 import uvicorn
 from api_doubles import grade as double
+from api_doubles import measure as measured
 from fastapi import FastAPI
 from live_doubles import open_session
 
@@ -28,15 +29,23 @@ def running(
     *,
     live_session: Open = open_session,
     clip: Job = clips.assess,
+    measure: Job = measured,
     single_user: bool = False,
     **settings: object,
 ) -> Iterator[httpx.Client]:
-    """A client of a server that runs `grade`, `live_session` and `clip`, on a new database of its own where
+    """A client of a server that runs `grade`, `live_session`, `clip` and `measure`, on a new database where
     `data_dir` names none; its base_url has the port."""
     with tempfile.TemporaryDirectory() as data_dir:
         given = {"workers": 1, "max_upload_mb": 1, "data_dir": data_dir, **settings}
         chosen = Settings(**given)  # type: ignore[arg-type]
-        app = create_app(chosen, single_user=single_user, grade=grade, live_session=live_session, clip=clip)
+        app = create_app(
+            chosen,
+            single_user=single_user,
+            grade=grade,
+            live_session=live_session,
+            clip=clip,
+            measure=measure,
+        )
         with _serving(app, chosen) as client:
             yield client
 

@@ -39,6 +39,7 @@ def room() -> Iterator[School]:
     # Of clips it takes any number: "too many wait" would hide what else they could be answered.
     with school(max_clips=10_000) as found:
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["assignment"])
+        found.ids["clip"] = found.hand_in_clip("pupil", found.ids["assignment"])
         with found.database.writing() as session:
             task = courses.assignment(session, found.caller("teacher"), found.ids["assignment"])
             batch = jobs.add_batch(session, found.caller("teacher"), task, [found.ids["handed_in"]])
@@ -51,17 +52,21 @@ def room() -> Iterator[School]:
             assert found.ask(who, "GET", "/me").status_code == 200
 
 
-def real(room: School, parameters: dict[str, Any]) -> dict[str, Any]:
+def real(room: School, parameters: dict[str, Any], label: str) -> dict[str, Any]:
     """Path parameters that lead somewhere, in place of the generated ones."""
     ids = {
         "person_id": room.ids["somebody"],
         "course_id": room.ids["knots"],
         "rubric_id": room.ids["rubric"],
         "assignment_id": room.ids["assignment"],
-        "submission_id": room.ids["handed_in"],
+        "submission_id": room.ids["clip" if of_a_clip(label) else "handed_in"],
         "batch_id": room.ids["batch"],
     }
     return {name: ids.get(name, value) for name, value in parameters.items()}
+
+
+def of_a_clip(label: str) -> bool:
+    return label.endswith(("/motion", "/clip", "/measurements"))
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
@@ -81,7 +86,7 @@ def test_no_request_breaks_the_service_or_its_description(room: School, label: s
         generated = dict(case.path_parameters or {})
         wheres = [generated]
         if generated and case.method != "DELETE":
-            wheres.append(real(room, generated))
+            wheres.append(real(room, generated, label))
         for who in WHO:
             headers = {"authorization": f"Bearer {room.keys[who]}"} if who in room.keys else {}
             for where in wheres:

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from api.archive import photos
+from api.archive import Most, photos
 from api.errors import ServiceError
 from api.handed import Handed, Roster, whose
 
@@ -56,7 +56,7 @@ def test_the_roster_knows_who_one_alone_can_be() -> None:
 
 
 def taken(data: bytes, name: str = "class.zip", most: int = MIB) -> list[tuple[str, str | None]]:
-    found = photos(name, io.BytesIO(data), most_bytes=most, most_photo_bytes=MIB // 2)
+    found = photos(name, io.BytesIO(data), Most(most, MIB // 2, MIB))
     return [(photo.path, photo.why_not) for photo in found]
 
 
@@ -115,7 +115,7 @@ def test_an_entry_is_not_read_beyond_what_the_directory_says() -> None:
     data = bytearray(packed({"a.jpg": b"\0" * 100_000}))
     at = data.rindex(b"PK\x01\x02") + 24
     data[at : at + 4] = struct.pack("<I", 10)  # of 100,000 bytes the directory admits 10
-    (photo,) = photos("a.zip", io.BytesIO(bytes(data)), most_bytes=MIB, most_photo_bytes=MIB)
+    (photo,) = photos("a.zip", io.BytesIO(bytes(data)), Most(MIB, MIB, MIB))
     with pytest.raises(ServiceError) as caught:
         photo.read()
     assert caught.value.code == "zip_broken"

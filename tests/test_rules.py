@@ -18,7 +18,7 @@ OPEN = (200, 200, 200, 200, 200, 200)
 COURSE_MEMBER = (401, 404, 200, 404, 200, 200)  # visitor, stranger, pupil, colleague, teacher, admin
 COURSE_TEACHER = (401, 404, 403, 404, 200, 200)
 SIGNED_IN = (401, 200, 200, 200, 200, 200)
-FILES = ("grades.csv", "grades.xlsx", "report.pdf", "feedback.zip")
+FILES = ("grades.csv", "clips.csv", "grades.xlsx", "report.pdf", "feedback.zip")
 GRADEBOOK = (401, 404, 403, 404, 422, 422)  # a photo is none
 BATCH = (401, 403, 403, 404, 200, 200)
 TEACHERS = (401, 403, 403, 200, 200, 200)
@@ -88,6 +88,15 @@ RULES = (
     Rule("GET", "/submissions/{handed_in}/photo.jpg", COURSE_MEMBER),
     Rule("GET", "/submissions/{handed_in}/thumb.jpg", COURSE_MEMBER),
     Rule("GET", "/submissions/{handed_in}/marks", COURSE_MEMBER),
+    Rule("POST", "/submissions/clips", SIGNED_IN, "file"),
+    Rule("GET", "/submissions/{clip}/motion", COURSE_MEMBER),
+    Rule("GET", "/submissions/{clip}/clip", COURSE_MEMBER),
+    Rule("POST", "/submissions/{clip}/measurements", COURSE_TEACHER, {"task": "hold"}),
+    Rule(
+        "POST", "/submissions/{clip_at_home}/measurements", (401, 404, 200, 404, 404, 200), {"task": "hold"}
+    ),
+    Rule("GET", "/submissions/{clip_at_home}/clip", (401, 404, 200, 404, 404, 200)),
+    Rule("GET", "/progress/clips", SIGNED_IN),
     # A trainee does not change what they are graded on.
     Rule("POST", "/submissions/{handed_in}/corrections", COURSE_TEACHER, {"hand": "dominant"}),
     Rule(
@@ -131,6 +140,8 @@ def room() -> Iterator[School]:
     with school() as found:
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["assignment"])
         found.ids["at_home"] = found.hand_in("pupil")
+        found.ids["clip"] = found.hand_in_clip("pupil", found.ids["assignment"])
+        found.ids["clip_at_home"] = found.hand_in_clip("pupil")
         for name in ("handed_in", "at_home"):
             results = found.ask("pupil", "GET", f"/submissions/{found.ids[name]}/results").json()
             found.ids[f"{name}_result"] = results[0]["id"]

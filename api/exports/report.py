@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from api import motion_words
 from api.exports.sheet import histogram, most
+from api.motion_words import by_hand
 from api.store.digest import main_wound
 from api.store.exports import Graded
+from api.store.motion_digest import motion_metrics
 from api.store.summaries import ClassSummary
 from assessor.results import Target
 from assessor.rubric.words import LABELS, aim, number, percent
@@ -23,6 +26,11 @@ _DEJAVU = Path("/usr/share/fonts/truetype/dejavu")
 _ZENHEI = Path("/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc")
 FONT, BOLD, EAST = "Report", "Report-Bold", "Report-East"
 INK, FAINT, LINE, BAR = "#1b2733", "#5c6b7a", "#d5dce3", "#2f6f8f"
+CLIP_FOOT = "Motion of instrument tips, from a clip. For training; not for patients or credentialing."
+NO_MARK = (
+    "There is no rubric for motion, so the assessor gives no points for it: an instructor may. Path and time "
+    "say how much was done, not how well."
+)
 FOOT = "Surface geometry of a practice pad, from a photo. For training; not for patients or credentialing."
 
 
@@ -53,6 +61,8 @@ def trainee_pdf(one: Graded, picture: bytes | None) -> bytes:
     if "error" in document:
         error = document["error"]
         parts += [Paragraph(_text(f"{error['text']} {error['hint']}"), styles["body"])]
+    elif "tips" in document:
+        parts += _motion(document, styles)
     elif at is None:
         parts += [Paragraph("No wound was found on the photo.", styles["body"])]
     else:
@@ -95,6 +105,8 @@ def class_pdf(graded: Iterable[Graded], summary: ClassSummary, title: str) -> by
 
 def _grade(one: Graded) -> str:
     points = one.points
+    if points is None and one.row.submission.kind == "clip":
+        return "Measured, not marked" if one.row.result is not None else "Not measured yet"
     if points is None:
         return "No grade: " + ("not graded yet" if one.row.result is None else "too little could be measured")
     return f"{number(points[0])} of {number(points[1])} points ({percent(points[0] / points[1])})"
@@ -127,10 +139,33 @@ def _wound(wound: dict[str, Any], styles: dict[str, Any]) -> list[Any]:
     return parts
 
 
+def _motion(document: dict[str, Any], styles: dict[str, Any]) -> list[Any]:
+    """A clip's measures, a column a hand."""
+    from reportlab.platypus import Paragraph, Spacer
+
+    hands = by_hand({row.name: row for row in motion_metrics(document)})
+    if not hands:
+        return [Paragraph("No instrument tip was followed.", styles["body"])]
+    names = [name for name in motion_words.LABELS if any(name in own for _, own in hands)]
+    rows = [["", *(motion_words.HAND_NAMES[hand] for hand, _ in hands)]]
+    for name in names:
+        cells = [motion_words.metric_text(name, own[name]) if name in own else "" for _, own in hands]
+        rows.append([motion_words.LABELS[name][0], *cells])
+    return [
+        Spacer(1, 6),
+        Paragraph(f"Measures: {motion_words.TASKS[document['task']]}", styles["head"]),
+        _table(rows, styles, (190, *(160 for _ in hands))),
+        Spacer(1, 4),
+        Paragraph(NO_MARK, styles["faint"]),
+    ]
+
+
 def _line(one: Graded) -> list[str]:
     document, points = one.document or {}, one.points
     if "error" in document:
         return [one.name, "", "", "", document["error"]["text"]]
+    if one.row.submission.kind == "clip":
+        return _clip_line(one)
     at = main_wound(document)
     wound = document["wounds"][at] if at is not None else None
     return [
@@ -139,6 +174,22 @@ def _line(one: Graded) -> list[str]:
         f"{number(points[0])} of {number(points[1])}" + (" *" if one.row.override else "") if points else "",
         percent(points[0] / points[1]) if points else "",
         ", ".join(h["code"].replace("_", " ") for h in wound["hints"]) if wound else "not graded",
+    ]
+
+
+def _clip_line(one: Graded) -> list[str]:
+    points = one.points
+    said = "not measured yet"
+    if one.document is not None:
+        metrics = {row.name: row for row in motion_metrics(one.document)}
+        tremor = motion_words.in_short(metrics, "tremor_rms_um", "tremor_rms_px")
+        said = "tremor: " + ", ".join(tremor) if tremor else "no instrument tip was followed"
+    return [
+        one.name,
+        f"clip, {motion_words.task(one.row.submission.motion)}",
+        f"{number(points[0])} of {number(points[1])} *" if points else "",
+        percent(points[0] / points[1]) if points else "",
+        said,
     ]
 
 
@@ -157,6 +208,8 @@ def _provenance(one: Graded) -> str:
     if result is None:
         return FOOT
     sha256 = one.row.submission.blob_sha256[:12]
+    if one.row.submission.kind == "clip":
+        return f"{CLIP_FOOT} Software {result.software}, clip {sha256}."
     return f"{FOOT} Software {result.software}, rubric {result.rubric_key[:40]}, photo {sha256}."
 
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from api.exports import table
+from api.exports import clips, table
 from api.store.exports import Graded
 from api.store.summaries import ClassSummary
 from assessor.report.tables import Cell, harmless
@@ -17,7 +17,8 @@ HEAD_ROWS = 1
 
 
 def to_xlsx(graded: Iterable[Graded], summary: ClassSummary, title: str) -> bytes:
-    """Sheets "Grades" (a row a submission) and "Class" (states, distribution, metrics, faults)."""
+    """Sheets "Grades" (a row a submission), "Class" (states, distribution, metrics, faults) and, where there
+    are any, "Clips" (a row a clip and hand)."""
     import xlsxwriter
 
     out = io.BytesIO()
@@ -31,11 +32,18 @@ def to_xlsx(graded: Iterable[Graded], summary: ClassSummary, title: str) -> byte
     sheet.set_column(1, 1, 26)
     _write(sheet, 0, table.COLUMNS, bold)
     count = 0
+    of_clips: list[dict[str, Cell]] = []
     for count, one in enumerate(graded, 1):
+        of_clips += clips.rows([one])
         cells = table.row(one)
         _write(sheet, count, [cells.get(column) for column in table.COLUMNS])
     sheet.autofilter(0, 0, count, len(table.COLUMNS) - 1)
     _class(book, summary, title, bold)
+    if of_clips:
+        sheet = book.add_worksheet("Clips")
+        sheet.freeze_panes(HEAD_ROWS, 2)
+        for at, line in enumerate([dict(zip(clips.COLUMNS, clips.COLUMNS, strict=True)), *of_clips]):
+            _write(sheet, at, [line.get(column) for column in clips.COLUMNS], None if at else bold)
     book.close()
     return out.getvalue()
 

@@ -16,6 +16,7 @@ COLUMNS = (
     "participant_id",
     "email",
     "file",
+    "kind",
     "state",
     "points",
     "points_of",
@@ -31,13 +32,16 @@ def row(one: Graded) -> dict[str, Cell]:
     """What a submission is in every table; of the wound that its grade is about."""
     subject, result, mark = one.row.submission, one.row.result, one.row.override
     cells: dict[str, Cell] = {}
-    if one.document is not None:
+    if one.document is not None and subject.kind == "clip":  # its measures: exports/clips.py
+        cells = {"error_code": result.error_code if result else None, "sha256": subject.blob_sha256}
+    elif one.document is not None:
         found = tables.rows(one.document, photo="", name="")
         cells = {k: v for k, v in found[main_wound(one.document) or 0].items() if k not in _TAKEN}
         cells["sha256"] = subject.blob_sha256
     points = one.points
     return cells | {
         "submission": subject.id,
+        "kind": subject.kind,
         "participant": one.name,
         "participant_id": None if one.blind else subject.participant_id,
         "email": one.email,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.class_upload import (
+    CLIP_FIELD,
     DECLARED_FIELDS,
     TARGET_FIELDS,
     ClassUpload,
@@ -24,7 +25,7 @@ from api.class_upload import (
 )
 from api.errors import ServiceError, documented, not_there
 from api.form import openapi_body
-from api.grading import Grader
+from api.grading import Graders
 from api.routes.submissions import MarkOut, ResultOut, submission_out
 from api.schema import LARGEST_ID, LARGEST_OFFSET, Id, Listed, QueryId, Strict, Word, part
 from api.security import Reading, SignedIn, Teacher, Writing, database
@@ -113,7 +114,7 @@ def _batch_body(required: bool) -> dict[str, Any]:
     schema = body["requestBody"]["content"]["multipart/form-data"]["schema"]
     declared = {name: schema["properties"][name] for name in DECLARED_FIELDS}
     file = {"type": "string", "format": "binary"}
-    files = {"type": "array", "items": file, "maxItems": 200, "description": "photos, or one zip of them"}
+    files = {"type": "array", "items": file, "maxItems": 200, "description": "photos and clips, or one zip"}
     target = {
         "assignment": {"type": "integer", "minimum": 1, "description": "whose submissions they are"},
         "course": {"type": "integer", "minimum": 1, "description": "for a new assignment in it"},
@@ -124,7 +125,8 @@ def _batch_body(required: bool) -> dict[str, Any]:
         },
     }
     assert set(target) == set(TARGET_FIELDS)
-    schema["properties"] = {"files": files, **(target if required else {}), **declared}
+    task = {"type": "string", "enum": ["hold", "suture"], "description": "what the clips show"}
+    schema["properties"] = {"files": files, **(target if required else {}), **declared, CLIP_FIELD: task}
     schema["required"] = ["files"]
     return body
 
@@ -137,8 +139,8 @@ def _batch_body(required: bool) -> dict[str, Any]:
     openapi_extra=_batch_body(True),
 )
 async def add_batch(request: Request, caller: Teacher) -> Received:
-    """Photos or a zip (also of Moodle or Canvas) of an assignment's submissions, to be graded. Sent again,
-    what is there already is not taken twice."""
+    """Photos, clips or a zip (also of Moodle or Canvas) of an assignment's submissions, to be graded. Sent
+    again, what is there already is not taken twice."""
     form = await read_class_upload(request)
     try:
         return await run_in_threadpool(_new_batch, request, caller, form)
@@ -154,7 +156,7 @@ async def add_batch(request: Request, caller: Teacher) -> Received:
     openapi_extra=_batch_body(False),
 )
 async def add_files(request: Request, caller: Teacher, batch_id: Id) -> Received:
-    """More photos into a batch, also one that was done."""
+    """More photos or clips into a batch, also one that was done."""
     form = await read_class_upload(request, ())
     try:
         return await run_in_threadpool(_more, request, caller, form, batch_id)
@@ -169,7 +171,7 @@ def regrade(request: Request, caller: SignedIn, assignment_id: Id, form: Regrade
     with database(request).writing() as session:
         assignment = courses.taught_assignment(session, caller, assignment_id)
         rubric = _rubric(session, caller, assignment.course_id, form.builtin_rubric, form.rubric_id)
-        ids = submissions.photos_of(session, assignment.id)
+        ids = submissions.handed_in_for(session, assignment.id)
         new = jobs.add_batch(session, caller, assignment, ids, rubric)
         out = _progress(session, new)
     _grader(request).wake()
@@ -235,8 +237,8 @@ def _as_png(jpeg: bytes) -> bytes:
     return out.getvalue()
 
 
-def _grader(request: Request) -> Grader:
-    found: Grader = request.app.state.grader
+def _grader(request: Request) -> Graders:
+    found: Graders = request.app.state.grader
     return found
 
 

@@ -20,6 +20,21 @@ CLIP_FIELDS = ("mm_per_px", "task", "hand", "tips", "exposure_s")
 ASK_AGAIN_S = 2
 
 
+# OpenAPI's description of the form.
+PROPERTIES: dict[str, Any] = {
+    "file": {"type": "string", "format": "binary", "description": "MP4, MOV, WebM, MKV or AVI"},
+    "mm_per_px": {"type": "number", "exclusiveMinimum": 0},
+    "task": {"type": "string", "enum": ["hold", "suture"]},
+    "hand": {"type": "string", "enum": ["left", "right", "unknown"]},
+    "tips": {
+        "type": "string",
+        "maxLength": MAX_FIELD_BYTES,
+        "description": "x,y or x,y;x,y: where tips are in the first picture",
+    },
+    "exposure_s": {"type": "number", "exclusiveMinimum": 0},
+}
+
+
 class ClipState(BaseModel):
     """A clip that is not assessed yet."""
 
@@ -28,25 +43,12 @@ class ClipState(BaseModel):
     queue_depth: int = Field(description="clips waiting or being assessed")
 
 
-def _openapi_body() -> dict[str, Any]:
-    text = {"type": "string", "maxLength": MAX_FIELD_BYTES}
-    properties = {
-        "file": {"type": "string", "format": "binary", "description": "MP4, MOV, WebM, MKV or AVI"},
-        "mm_per_px": {"type": "number", "exclusiveMinimum": 0},
-        "task": {"type": "string", "enum": ["hold", "suture"]},
-        "hand": {"type": "string", "enum": ["left", "right", "unknown"]},
-        "tips": {**text, "description": "x,y or x,y;x,y: where tips are in the first picture"},
-        "exposure_s": {"type": "number", "exclusiveMinimum": 0},
-    }
-    return multipart_body(properties)
-
-
 @router.post(
     "/clips",
     status_code=202,
     response_model=ClipState,
     responses=documented(400, 401, 403, 408, 413, 415, 422, 500, 503, 507),
-    openapi_extra=_openapi_body(),
+    openapi_extra=multipart_body(PROPERTIES),
     dependencies=[OpenGrading],
 )
 async def add_clip(request: Request, response: Response) -> ClipState:

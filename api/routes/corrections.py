@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, StringConstraints
 from sqlalchemy.orm import Session
 
-from api.errors import documented, not_there
+from api.errors import ServiceError, documented, not_there
 from api.form import parse_options
 from api.job import GradeReply, GradeRequest, document_name
 from api.routes.submissions import JPEG, HandedIn, SubmissionOut, submission_out
@@ -107,14 +107,18 @@ async def correct(request: Request, caller: SignedIn, submission_id: Id, form: C
 def choose(caller: SignedIn, session: Writing, submission_id: Id, form: Choice) -> SubmissionOut:
     """Let another of its results count, such as one corrected by hand in an older software's reading. All
     are kept. Who may correct a submission may choose."""
-    _theirs(session, caller, submission_id)
+    theirs(session, caller, submission_id)
     submissions.choose_result(session, submission_id, form.result_id)
     return submission_out(submissions.rows(session, [submission_id])[0], caller)
 
 
 def _read(request: Request, caller: Caller, submission_id: int, form: Correction) -> _Task:
     with database(request).reading() as session:
-        found = _theirs(session, caller, submission_id)
+        found = theirs(session, caller, submission_id)
+        if found.kind == "clip":
+            raise ServiceError(
+                "conflict", "A clip has no stitches to correct", "Measure it again: /measurements."
+            )
         result = submissions.rows(session, [submission_id])[0].result
         if result is None:
             not_there("result yet")
@@ -138,7 +142,7 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
         )
 
 
-def _theirs(session: Session, caller: Caller, submission_id: int) -> Submission:
+def theirs(session: Session, caller: Caller, submission_id: int) -> Submission:
     """A submission that the caller may have graded otherwise; ServiceError not_found, not_allowed."""
     found = submissions.submission(session, caller, submission_id)
     if found.assignment_id is not None or found.person_id != caller.person_id:

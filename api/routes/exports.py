@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, documented
-from api.exports import gradebook, report, sheet, table
+from api.exports import clips, gradebook, report, sheet, table
 from api.exports.cells import unreadable
 from api.exports.gradebook import Filled
 from api.schema import Id
@@ -30,9 +30,10 @@ from assessor.agreement import BlandAltman, bland_altman, icc_2_1
 
 router = APIRouter(tags=["exports"], responses=documented(400, 401, 403, 404, 408, 413, 500, 503, 507))
 
-Kind = Literal["grades.csv", "grades.xlsx", "report.pdf", "feedback.zip"]
+Kind = Literal["grades.csv", "clips.csv", "grades.xlsx", "report.pdf", "feedback.zip"]
 MEDIA: dict[Kind, str] = {
     "grades.csv": "text/csv; charset=utf-8",
+    "clips.csv": "text/csv; charset=utf-8",
     "grades.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "report.pdf": "application/pdf",
     "feedback.zip": "application/zip",
@@ -109,7 +110,7 @@ def _add_routes(kind: Kind) -> None:
     ) -> Response:
         """All submissions of an assignment, as for a batch."""
         found = courses.taught_assignment(session, caller, assignment_id)
-        ids = submissions.photos_of(session, assignment_id)
+        ids = submissions.handed_in_for(session, assignment_id)
         summary = summaries.class_summary(session, assignment_id)
         return _export(request, session, _Class(ids, found.title, summary), kind)
 
@@ -150,7 +151,7 @@ def fill_gradebook(
     found = courses.taught_assignment(session, caller, assignment_id)
     if (file.size or 0) > MOST_GRADEBOOK_BYTES:
         raise unreadable(f"it has more than {MOST_GRADEBOOK_BYTES // 1_000_000} MB")
-    ids = submissions.photos_of(session, assignment_id)
+    ids = submissions.handed_in_for(session, assignment_id)
     filled = gradebook.fill(
         file.file.read(),
         gradebook.entries(exports.graded(session, ids, names=True)),
@@ -179,6 +180,8 @@ def _export(request: Request, session: Session, found: _Class, kind: Kind) -> Re
         return _feedback_zip(request, graded)
     if kind == "grades.csv":
         data = table.to_csv(graded)
+    elif kind == "clips.csv":
+        data = clips.to_csv(graded)
     elif kind == "grades.xlsx":
         data = sheet.to_xlsx(graded, found.summary, found.title)
     else:

@@ -42,6 +42,8 @@ async def get_photo(request: Request, caller: SignedIn, submission_id: Id) -> Re
 def _photo(request: Request, caller: Caller, submission_id: int) -> tuple[bytes, str]:
     with database(request).reading() as session:
         found = submissions.submission(session, caller, submission_id)
+        if found.kind == "clip":
+            not_there("photo: it is a clip")
     return request.app.state.blobs.get(found.blob_sha256), found.file_name
 
 

@@ -23,7 +23,7 @@ from api.store import courses, submissions, summaries
 from api.store.courses import not_allowed
 from api.store.erase import erase_submission
 from api.store.jobs import rubric_key
-from api.store.models import DECLARED, Assignment, Hand, Mark, Result, Rubric
+from api.store.models import DECLARED, Assignment, Hand, Kind, Mark, Result, Rubric
 from api.store.page import Slice
 from api.store.scope import Caller
 from api.store.submissions import Filter, Order, Row, State
@@ -67,6 +67,7 @@ class MarkOut(BaseModel):
 
 class SubmissionOut(BaseModel):
     id: int
+    kind: Kind
     state: State
     person_id: int | None = Field(description="null, as `participant`, where the assignment is marked blind")
     assignment_id: int | None
@@ -76,6 +77,9 @@ class SubmissionOut(BaseModel):
     suture_size: str | None
     kit: str | None
     hand: Hand | None
+    motion: dict[str, Any] | None = Field(
+        description="of a clip: task, hand, mm_per_px, tips, exposure_s, as far as declared"
+    )
     created_at: datetime
     result: ResultOut | None
     override: MarkOut | None
@@ -135,6 +139,7 @@ def submission_out(row: Row, caller: Caller) -> SubmissionOut:
     hidden = row.blind and s.person_id != caller.person_id
     return SubmissionOut(
         id=s.id,
+        kind=s.kind,
         state=row.state,
         person_id=None if hidden else s.person_id,
         assignment_id=s.assignment_id,
@@ -144,6 +149,7 @@ def submission_out(row: Row, caller: Caller) -> SubmissionOut:
         suture_size=s.suture_size,
         kit=s.kit,
         hand=s.hand,
+        motion=s.motion,
         created_at=s.created_at,
         result=_result(row.result) if row.result else None,
         override=_mark(row.override) if row.override else None,
@@ -168,7 +174,9 @@ async def hand_in(request: Request, caller: SignedIn) -> Response:
     hand = upload.extra.get("hand")
     if hand is not None and hand not in get_args(Hand):
         raise ServiceError("bad_field", f"There is no hand {hand[:40]!r}", "dominant or non_dominant.")
-    assignment, rubric = await run_in_threadpool(_asked, request, caller, upload)
+    assignment, rubric = await run_in_threadpool(
+        asked_assignment, request, caller, upload.extra.get("assignment")
+    )
     options = _declared(upload.options, assignment)
     pool: WorkerPool = request.app.state.pool
     reply = await pool.run(
@@ -180,9 +188,10 @@ async def hand_in(request: Request, caller: SignedIn) -> Response:
     return Response(body, 201, media_type="application/json")
 
 
-def _asked(request: Request, caller: Caller, upload: Upload) -> tuple[Assignment | None, Rubric | None]:
-    """The assignment that a form names, and its rubric where that is the course's own."""
-    text = upload.extra.get("assignment")
+def asked_assignment(
+    request: Request, caller: Caller, text: str | None
+) -> tuple[Assignment | None, Rubric | None]:
+    """The assignment that a form's field names, and its rubric where that is the course's own."""
     if text is None:
         return None, None
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
@@ -251,6 +260,7 @@ def list_submissions(
     page: Annotated[Slice, Depends(part)],
     assignment: QueryId = None,
     person: QueryId = None,
+    kind: Kind | None = None,
     technique: Annotated[Word | None, Query()] = None,
     state: State | None = None,
     hint: Annotated[Word | None, Query()] = None,
@@ -258,7 +268,7 @@ def list_submissions(
 ) -> Listed[SubmissionOut]:
     """Those that the caller may see: a trainee their own, an instructor their courses'. By `person`,
     without what is marked blind."""
-    wanted = Filter(assignment, person, technique, state, hint)
+    wanted = Filter(assignment, person, kind, technique, state, hint)
     found = submissions.submissions(session, caller, wanted, page, order)
     return Listed(items=[submission_out(row, caller) for row in found.items], total=found.total)
 
@@ -270,8 +280,10 @@ def get_submission(caller: SignedIn, session: Reading, submission_id: Id) -> Sub
 
 @router.get("/submissions/{submission_id}/assessment", response_model=PhotoAssessment)
 def get_assessment(caller: SignedIn, session: Reading, submission_id: Id) -> Response:
-    """The result that counts, as the assessor gave it."""
+    """The result of a photo that counts, as the assessor gave it."""
     row = _row(session, caller, submission_id)
+    if row.submission.kind == "clip":
+        not_there("photo's assessment: a clip has /motion")
     if row.result is None:
         not_there("result yet")
     return Response(submissions.document(session, row.result.id), media_type="application/json")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 FOLDER = "blobs"
+CHUNK_BYTES = 1 << 20
 # A request waits for an answer; the default would try for three minutes.
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
 RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
@@ -56,16 +57,46 @@ class Blobs:
                 self._sync(sha256)
         return sha256
 
+    def add_file(self, session: Session, file: BinaryIO, media_type: str) -> str:
+        """As `add`, of a seekable file that need not fit into the memory."""
+        sha256, size_bytes = _hash(file)
+        insert_locked(session, Blob, _row(sha256, size_bytes, media_type))
+        with _storage_errors():
+            if not self._has(sha256, size_bytes):
+                file.seek(0)
+                obstore.put(self._store, _key(sha256), file)
+                self._sync(sha256)
+        return sha256
+
+    def place(self, sha256: str) -> Path | None:
+        """Where the bytes lie on this machine, unread; None where they lie elsewhere.
+
+        ServiceError blob_missing.
+        """
+        if self._folder is None:
+            return None
+        path = self._folder / _key(sha256)
+        with _storage_errors():
+            path.stat()
+        return path
+
+    def path(self, sha256: str) -> Path | None:
+        """As `place`, read through once; ServiceError blob_damaged, storage_away too."""
+        path = self.place(sha256)
+        if path is None:
+            return None
+        with _storage_errors(), path.open("rb") as file:
+            found, _ = _hash(file)
+        if found != sha256:
+            raise _damaged()
+        return path
+
     def get(self, sha256: str) -> bytes:
         """The bytes; ServiceError blob_missing, blob_damaged, storage_away."""
         with _storage_errors():
             data = bytes(obstore.get(self._store, _key(sha256)).bytes())
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise ServiceError(
-                "blob_damaged",
-                "A stored photo is not what it was when it came in",
-                "Whoever runs the service can restore it from a backup; see `assessor doctor`.",
-            )
+            raise _damaged()
         return data
 
     def is_whole(self, sha256: str) -> bool:
@@ -158,6 +189,23 @@ def open_blobs(url: str | None, data_dir: Path) -> Blobs:
             "ASSESSOR_STORE_URL cannot be used.",
             "Write s3://bucket/prefix (its keys in AWS_* variables), or leave it away for a folder.",
         ) from exc
+
+
+def _hash(file: BinaryIO) -> tuple[str, int]:
+    """SHA-256 of a whole file, and its size in bytes."""
+    found = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(CHUNK_BYTES):
+        found.update(chunk)
+    return found.hexdigest(), file.tell()
+
+
+def _damaged() -> ServiceError:
+    return ServiceError(
+        "blob_damaged",
+        "A stored photo is not what it was when it came in",
+        "Whoever runs the service can restore it from a backup; see `assessor doctor`.",
+    )
 
 
 def _row(sha256: str, size_bytes: int, media_type: str) -> dict[str, object]:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    name: str
-    status: str
-    value: float | None
-    sd: float | None
-    sampling_sd: float | None
+from api.store.motion_digest import MetricRow, motion_metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Of the wound with most whole stitches; all None where the photo was refused or shows none."""
+    """Of the wound with most whole stitches; all None where the photo was refused or shows none. Of a clip
+    its metrics alone."""
 
     error_code: str | None = None
     technique: str | None = None
@@ -30,10 +24,12 @@ class Digest:
 
 
 def digest(document: dict[str, Any]) -> Digest:
-    """A PhotoAssessment as JSON -> its digest."""
+    """A PhotoAssessment or MotionAssessment as JSON -> its digest."""
     error = document.get("error")
     if error is not None:
         return Digest(error_code=error["code"])
+    if "tips" in document:
+        return Digest(metrics=tuple(motion_metrics(document)))
     at = main_wound(document)
     if at is None:
         return Digest()

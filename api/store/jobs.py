@@ -20,11 +20,13 @@ from api.store import corrections
 from api.store.corrections import Correction
 from api.store.insert import insert_new
 from api.store.models import (
+    NO_RUBRIC,
     Assignment,
     Batch,
     BatchState,
     Job,
     JobState,
+    Kind,
     Result,
     Rubric,
     Submission,
@@ -160,7 +162,13 @@ def waiting(session: Session) -> int:
 
 
 def claim(
-    session: Session, owner: str, most: int, lease: timedelta, now: datetime | None = None
+    session: Session,
+    owner: str,
+    most: int,
+    lease: timedelta,
+    now: datetime | None = None,
+    *,
+    kind: Kind = "photo",
 ) -> list[Claim]:
     """At most `most` jobs of running batches, leased to `owner`. Several may claim at once."""
     now = now or utc_now()
@@ -169,6 +177,7 @@ def claim(
     chosen = (
         select(Job.id)
         .where(free, Job.batch_id.in_(select(Batch.id).where(Batch.state == "running")))
+        .where(exists().where(Submission.id == Job.submission_id, Submission.kind == kind))
         .order_by(Job.tries, Job.id)
         .limit(most)
         .with_for_update(skip_locked=True)  # SQLite has no such thing, and one writer at a time
@@ -200,11 +209,15 @@ def work(session: Session, claims: Sequence[Claim], software: str) -> list[Work]
         .where(Job.id.in_([c.job_id for c in claims]))
     )
     found = {job_id: (subject, key, toml) for job_id, subject, key, toml in session.execute(query)}
-    return [
-        Work(c, *found[c.job_id], corrections.standing(session, c.submission_id, software))
-        for c in claims
-        if c.job_id in found
-    ]
+    return [_work(session, c, software, *found[c.job_id]) for c in claims if c.job_id in found]
+
+
+def _work(
+    session: Session, claim_: Claim, software: str, subject: Submission, key: str, toml: str | None
+) -> Work:
+    if subject.kind == "clip":  # measured the same whatever rubric its batch has
+        return Work(claim_, subject, NO_RUBRIC, None)
+    return Work(claim_, subject, key, toml, corrections.standing(session, claim_.submission_id, software))
 
 
 def renew(session: Session, claims: Sequence[Claim], lease: timedelta) -> set[int]:

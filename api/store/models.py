@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -37,6 +38,8 @@ JobState = Literal["waiting", "leased", "graded", "refused", "failed", "cancelle
 
 # What an assignment may declare of all that is handed in for it.
 DECLARED = ("technique", "suture_size", "kit")
+# The rubric of a clip's result: there is none for motion, so none is asked for.
+NO_RUBRIC = "none"
 NAME_LENGTH = 200
 SHA256_LENGTH = 64
 
@@ -205,6 +208,8 @@ class Assignment(Base):
     rubric_id: Mapped[int | None] = mapped_column(ForeignKey("rubric.id"), index=True)
     builtin_rubric: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
     blind: Mapped[bool] = mapped_column(default=False)  # markers see numbers, not names
+    # Who has not marked a submission sees no other's marks of it.
+    unseen: Mapped[bool] = mapped_column(default=False, server_default=false())
     due_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -247,11 +252,14 @@ class Submission(Base):
     kit: Mapped[str | None] = mapped_column(String(40))
     hand: Mapped[Hand | None]
     scale: Mapped[dict[str, Any] | None]  # mm_per_px, grid_mm, ruler_mm, check_bar_mm, points, as declared
+    motion: Mapped[dict[str, Any] | None]  # of a clip: task, hand, mm_per_px, tips, exposure_s, as declared
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
 
     @property
     def declared(self) -> dict[str, Any]:
         """What is declared and bears on the grade, by column; what is not declared is left away."""
+        if self.kind == "clip":
+            return {"motion": self.motion} if self.motion else {}
         return {n: v for n in (*DECLARED, "scale") if (v := getattr(self, n)) is not None}
 
 
@@ -260,7 +268,8 @@ class Result(Base):
     it is true for one result of a submission, the last that somebody asked for.
 
     Once for each (submission, software, rubric, what was declared, correction): the unique key makes
-    grading twice harmless. `rubric_key` is "auto", "builtin:NAME" or "sha256:HASH of a course's rubric".
+    grading twice harmless. `rubric_key` is "auto", "builtin:NAME" or "sha256:HASH of a course's rubric"; of
+    a clip `NO_RUBRIC`, and there are no points.
     Refused: `error_code` is there, the score is not.
     """
 
@@ -305,7 +314,8 @@ class ResultDocument(Base):
 
 
 class ResultMetric(Base):
-    """A metric of the result's first wound (the one with most stitches), for trends and summaries."""
+    """A metric of the result's first wound (the one with most stitches), for trends and summaries; of a clip
+    "HAND.METRIC" (`api/store/motion_digest.py`)."""
 
     __tablename__ = "result_metric"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -122,18 +122,36 @@ def being_graded(session: Session, submission_id: int) -> bool:
     )
 
 
+def failed(session: Session, submission_id: int) -> str | None:
+    """Code of what broke again and again when this was graded the last time; None where nothing did."""
+    last = select(Job.state, Job.error_code).where(Job.submission_id == submission_id)
+    found = session.execute(last.order_by(Job.id.desc()).limit(1)).one_or_none()
+    return (found[1] or "grading_died") if found is not None and found[0] == "failed" else None
+
+
+def waiting_clips(session: Session, person_id: int) -> int:
+    """How many clips of a person wait or are being measured."""
+    query = (
+        select(func.count())
+        .select_from(Job)
+        .join(Submission, Submission.id == Job.submission_id)
+        .where(Submission.person_id == person_id, Submission.kind == "clip", Job.state.in_(OPEN))
+    )
+    return session.scalar(query) or 0
+
+
 def outdated(session: Session, task: Assignment) -> Outdated:
     """Of an assignment, by the results that count; without what is being graded anew."""
     query = (
         select(Submission, Result.declared, Result.rubric_key)
-        .options(load_only(*(getattr(Submission, name) for name in (*DECLARED, "scale"))))
+        .options(load_only(*(getattr(Submission, n) for n in (*DECLARED, "kind", "scale", "motion"))))
         .join(Result, counting())
         .where(Submission.assignment_id == task.id, ~_open_job())
     )
     rubric, declared, by_rubric = rubric_key(session, task), 0, 0
     for subject, then, judged_by in session.execute(query):
         declared += subject.declared != (then or {})
-        by_rubric += judged_by != rubric
+        by_rubric += subject.kind == "photo" and judged_by != rubric
     return Outdated(declared, by_rubric)
 
 

@@ -16,6 +16,7 @@ from api.store.insert import insert_new
 from api.store.models import (
     DECLARED,
     Assignment,
+    Kind,
     Mark,
     Result,
     ResultDocument,
@@ -38,6 +39,7 @@ class Filter:
 
     assignment_id: int | None = None
     person_id: int | None = None
+    kind: Kind | None = None
     technique: str | None = None
     state: State | None = None
     hint: str | None = None
@@ -71,7 +73,7 @@ class Row:
 
 def redeclared(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Of two declarations what differs: column -> (then, now)."""
-    names = [name for name in (*DECLARED, "scale") if then.get(name) != now.get(name)]
+    names = [name for name in (*DECLARED, "scale", "motion") if then.get(name) != now.get(name)]
     return {name: (then.get(name), now.get(name)) for name in names}
 
 
@@ -95,9 +97,9 @@ def declare(session: Session, submission_id: int, values: Mapping[str, Any]) -> 
         session.execute(update(Submission).where(Submission.id == submission_id).values(**values))
 
 
-def photos_of(session: Session, assignment_id: int) -> Sequence[int]:
-    """Ids of all photos handed in for an assignment."""
-    query = select(Submission.id).where(Submission.assignment_id == assignment_id, Submission.kind == "photo")
+def handed_in_for(session: Session, assignment_id: int) -> Sequence[int]:
+    """Ids of all photos and clips handed in for an assignment."""
+    query = select(Submission.id).where(Submission.assignment_id == assignment_id)
     return session.scalars(query.order_by(Submission.id)).all()
 
 
@@ -180,6 +182,8 @@ def _filtered(query: Select[int], wanted: Filter) -> Select[int]:
         query = query.where(Submission.assignment_id == wanted.assignment_id)
     if wanted.person_id is not None:
         query = query.where(Submission.person_id == wanted.person_id)
+    if wanted.kind is not None:
+        query = query.where(Submission.kind == wanted.kind)
     if wanted.technique is not None:
         query = query.where(Result.technique == wanted.technique)
     if wanted.hint is not None:

@@ -17,6 +17,7 @@ WIDTH_PX = 1600
 TEXT_PX = 26
 MARGIN_PX = 48
 PANEL_PX = 330  # height of a chart inside its axes
+VIEW_PX = 1200  # longer side of the tracks alone
 BLANK: Colour = (232, 231, 227)
 # Darker than on photos: lines on paper.
 COLOURS: tuple[Colour, ...] = ((0, 114, 178), (213, 94, 0))
@@ -35,7 +36,7 @@ def draw_motion(assessment: MotionAssessment, picture: Bgr | None = None) -> Bgr
     """BGR uint8 (h, 1600, 3). `picture` (h, w, 3) is a frame of the clip to lie under the tracks."""
     lines = [line for tip in assessment.tips for line in _sentence(tip, assessment)] or [_nothing(assessment)]
     head_px = MARGIN_PX + round(TEXT_PX * 1.6) * len(lines) + TEXT_PX
-    view = _view(assessment, picture)
+    view = draw_tracks(assessment, picture, most_px=(WIDTH_PX * 0.42, 2 * (PANEL_PX + 3 * TEXT_PX)))
     charts_px = 2 * (PANEL_PX + 4 * TEXT_PX)
     body_px = max(view.shape[0], charts_px) + MARGIN_PX
     image = np.empty((head_px + body_px, WIDTH_PX, 3), np.uint8)
@@ -86,11 +87,17 @@ def _nothing(assessment: MotionAssessment) -> tuple[str, Colour]:
     return (assessment.error.text if assessment.error else "No instrument tip was found."), canvas.INK
 
 
-def _view(assessment: MotionAssessment, picture: Bgr | None) -> Bgr:
-    """The picture with every tip's track on it, in a third of the width at most."""
+def draw_tracks(
+    assessment: MotionAssessment,
+    picture: Bgr | None = None,
+    *,
+    most_px: tuple[float, float] = (VIEW_PX, VIEW_PX),
+) -> Bgr:
+    """`picture` (h, w, 3), a frame of the clip, with every tip's track on it; as large as fits into `most_px`
+    (width, height). Without it, the tracks on blank ground."""
     video = assessment.video
     width, height = max(video.width, 1), max(video.height, 1)
-    zoom = min((WIDTH_PX * 0.42) / width, 2 * (PANEL_PX + 3 * TEXT_PX) / height)
+    zoom = min(most_px[0] / width, most_px[1] / height)
     size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
     view = np.empty((size[1], size[0], 3), np.uint8)
     view[:] = BLANK[::-1]
