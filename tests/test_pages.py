@@ -41,6 +41,11 @@ PAGES = {
     "/work/{handed_in}": MEMBER,
     "/work/{at_home}": (SIGN_IN, 404, 200, 404, 404, 200),
     "/work/{waiting}": MEMBER,
+    "/work/{clip}": MEMBER,
+    "/work/{clip_at_home}": (SIGN_IN, 404, 200, 404, 404, 200),
+    "/film": SIGNED_IN,
+    "/progress?task=suture": SIGNED_IN,
+    "/assignments/{assignment}?kind=clip": MEMBER,
 }
 FIELDS = ("input", "select", "textarea")
 
@@ -50,6 +55,8 @@ def room() -> Iterator[School]:
     with school() as found:
         found.ids["handed_in"] = found.hand_in("pupil", found.ids["assignment"], mm_per_px="0.1")
         found.ids["at_home"] = found.hand_in("pupil", hand="dominant", suture_size="4-0")
+        found.ids["clip"] = found.hand_in_clip("pupil", found.ids["assignment"])
+        found.ids["clip_at_home"] = found.hand_in_clip("pupil", hand="left", mm_per_px="0.1")
         found.ids["waiting"] = found.put("pupil", found.ids["assignment"])
         yield found
 

@@ -42,8 +42,9 @@ def to_xlsx(graded: Iterable[Graded], summary: ClassSummary, title: str) -> byte
     if of_clips:
         sheet = book.add_worksheet("Clips")
         sheet.freeze_panes(HEAD_ROWS, 2)
-        for at, line in enumerate([dict(zip(clips.COLUMNS, clips.COLUMNS, strict=True)), *of_clips]):
-            _write(sheet, at, [line.get(column) for column in clips.COLUMNS], None if at else bold)
+        _write(sheet, 0, clips.COLUMNS, bold)
+        for at, line in enumerate(of_clips, HEAD_ROWS):
+            _write(sheet, at, [line.get(column) for column in clips.COLUMNS])
     book.close()
     return out.getvalue()
 

@@ -48,6 +48,15 @@ def page(desk: AtDesk, assignment: Annotated[int | None, Query(ge=1, le=2**31 - 
     )
 
 
+@router.get("/film")
+def film(desk: AtDesk, assignment: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None) -> HTMLResponse:
+    """A clip is handed in; kept clips are for who is signed in."""
+    assert desk.caller
+    return desk.show(
+        "film.html", max_clip_mb=desk.settings.max_clip_mb, tasks=_tasks(desk), chosen=assignment
+    )
+
+
 def _tasks(desk: Desk) -> list[tuple[str, list[Assignment]]]:
     """What the caller may hand in for: course names with their assignments."""
     if desk.visitor is None:

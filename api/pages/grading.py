@@ -12,8 +12,9 @@ from fastapi.responses import HTMLResponse
 
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import corrections, courses, jobs, overview, submissions, summaries
-from api.store.models import Assignment, Batch, JobState, Person
+from api.store import corrections, courses, jobs, motion_history, overview, submissions, summaries
+from api.store.models import Assignment, Batch, JobState, Kind, Person
+from api.store.motion_digest import HANDS
 from api.store.page import Slice
 from api.store.submissions import Filter, Order, Row, State
 from assessor.photo.validity import METRICS
@@ -22,6 +23,12 @@ from assessor.results import TECHNIQUES
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 ON_A_PAGE = 50
 BATCHES_SHOWN = 3
+
+
+# A class's clips beside each other: what does not depend on how large a picture was.
+_OF_CLIPS = tuple(
+    f"{hand}.{name}" for hand in HANDS for name in ("tremor_rms_um", "path_length_mm", "sparc", "zone_share")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ def assignment(
     desk: AtDesk,
     assignment_id: Id,
     state: Annotated[State | None, OrNone, Query()] = None,
+    kind: Annotated[Kind | None, OrNone, Query()] = None,
     technique: Annotated[Word | None, OrNone, Query()] = None,
     hint: Annotated[Word | None, OrNone, Query()] = None,
     order: Order = "outliers",
@@ -72,7 +80,7 @@ def assignment(
     course = courses.course(desk.session, desk.caller, task.course_id)
     if not overview.teaches(desk.session, desk.caller, course.id):
         return _to_hand_in(desk, task, course.name)
-    wanted = Filter(assignment_id=task.id, technique=technique, state=state, hint=hint)
+    wanted = Filter(assignment_id=task.id, kind=kind, technique=technique, state=state, hint=hint)
     found = submissions.submissions(desk.session, desk.caller, wanted, Slice(ON_A_PAGE, offset), order)
     values = {
         "task": task,
@@ -82,10 +90,14 @@ def assignment(
         "outdated": overview.outdated(desk.session, task),
         "older": corrections.of_older_readings(desk.session, [row.submission.id for row in found.items]),
         "opinions": overview.opinions(desk.session, [row.submission.id for row in found.items]),
+        "measures": motion_history.metrics_of(
+            desk.session,
+            [row.result.id for row in found.items if row.result and row.submission.kind == "clip"],
+        ),
         "total": found.total,
         "offset": offset,
         "limit": ON_A_PAGE,
-        "wanted": {"state": state, "technique": technique, "hint": hint, "order": order},
+        "wanted": {"kind": kind, "state": state, "technique": technique, "hint": hint, "order": order},
     }
     if desk.partial:
         return desk.show("rows.html", **values)
@@ -94,6 +106,7 @@ def assignment(
         "grading.html",
         **values,
         counts=overview.counts(desk.session, [task.id])[task.id],
+        mixed=overview.has_clips(desk.session, task.id),
         techniques=TECHNIQUES,
         hints=sorted(summary.hints.items(), key=lambda item: -item[1]),
         batches=_batches(desk, task.id),
@@ -145,7 +158,7 @@ def summary(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
         counts=overview.counts(desk.session, [task.id])[task.id],
         share=_strip("points", found.shares),
         # Pixels of one photo are not those of another.
-        strips=[s for name in METRICS if (s := _strip(name, found.metrics.get(name, [])))],
+        strips=[s for name in (*METRICS, *_OF_CLIPS) if (s := _strip(name, found.metrics.get(name, [])))],
         hints=sorted(found.hints.items(), key=lambda item: -item[1]),
         refusals=sorted(found.refusals.items(), key=lambda item: -item[1]),
     )
@@ -170,4 +183,5 @@ def hand_back(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
     task = courses.taught_assignment(desk.session, desk.caller, assignment_id)
     counts = overview.counts(desk.session, [task.id])[task.id]
     outdated = overview.outdated(desk.session, task)
-    return desk.show("hand-back.html", task=task, counts=counts, outdated=outdated)
+    clips = overview.has_clips(desk.session, task.id)
+    return desk.show("hand-back.html", task=task, counts=counts, outdated=outdated, clips=clips)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
@@ -12,7 +12,7 @@ from api.pages import trends
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import corrections, overview, practice, submissions, summaries
+from api.store import corrections, motion_history, overview, practice, submissions, summaries
 from api.store.models import Assignment, Person, Submission
 from api.store.page import Slice
 from api.store.submissions import Filter
@@ -35,12 +35,13 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
     versions = submissions.results(desk.session, submission_id)
     old = row.result is not None and row.result.software != __version__
     return desk.show(
-        "work.html",
+        "work.html" if found.kind == "photo" else "clip.html",
         row=row,
         sub=found,
         task=task,
         mine=mine,
         teaches=teaches,
+        failed=None if row.result else overview.failed(desk.session, submission_id),
         being_graded=overview.being_graded(desk.session, submission_id),
         older_reading=bool(corrections.of_older_readings(desk.session, [submission_id])),
         may_correct=teaches or (mine and task is None),
@@ -70,6 +71,7 @@ def _owner(desk: Desk, found: Submission, task: Assignment | None) -> str:
 def progress(
     desk: AtDesk,
     technique: Annotated[Word | None, OrNone, Query()] = None,
+    task: Literal["hold", "suture"] | None = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> HTMLResponse:
     """History and trends of the caller."""
@@ -77,12 +79,18 @@ def progress(
     points = summaries.history(desk.session, me.person_id)
     named = trends.techniques(points)
     chosen = technique or (named[0][0] if named else None)
+    clips = motion_history.history(desk.session, me.person_id)
+    tasks = trends.tasks(clips)
+    of_task = task or (tasks[0][0] if tasks else None)
     own = submissions.submissions(desk.session, me, Filter(person_id=me.person_id), Slice(ON_A_PAGE, offset))
     return desk.show(
         "progress.html",
         techniques=named,
         chosen=chosen,
         cards=trends.cards(points, chosen) if chosen else [],
+        tasks=tasks,
+        of_task=of_task,
+        clip_cards=trends.clip_cards(clips, of_task) if of_task else [],
         ladder=ladder(practice.shares_by_size(desk.session, me.person_id)),
         ready=(READY_ROWS, READY_SHARE),
         rows=own.items,

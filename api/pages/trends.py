@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from api.motion_words import HAND_NAMES
 from api.pages.chart import Chart, Value, chart
 from api.pages.words import day, hand, metric_number
 from api.progress import Change, change
+from api.store.motion_digest import HANDS, TRENDS
+from api.store.motion_history import MotionPoint
 from api.store.summaries import Point
 
 # The measures that discriminate best come first (guide metrics.md 1.2). 1: more is better, -1: less is;
@@ -60,28 +63,52 @@ def cards(points: Sequence[Point], technique: str) -> list[Card]:
         rows = [(name, [p for p in of_metric if p.hand == name]) for name in hands]
         if not rows:
             continue
-        series = [(hand(name), [_value(p, places[p.submission_id]) for p in row]) for name, row in rows]
+        series = [
+            (hand(name), [_value(p, places[p.submission_id], metric) for p in row]) for name, row in rows
+        ]
         trends = tuple(_trend(metric, hand(name), row) for name, row in rows)
         out.append(Card(metric, chart(metric, series), trends))
     return out
 
 
-def _value(p: Point, at: int) -> Value:
+def tasks(points: Sequence[MotionPoint]) -> list[tuple[str, int]]:
+    """Tasks with how many clips each has, the most filmed first."""
+    return Counter(task for task, _ in {(p.task, p.submission_id) for p in points}).most_common()
+
+
+def clip_cards(points: Sequence[MotionPoint], task: str) -> list[Card]:
+    """Cards of the measures that were had at least once of clips of this task; a line for each hand."""
+    here = [p for p in points if p.task == task]
+    places = {number: at for at, number in enumerate(sorted({p.submission_id for p in here}))}
+    out = []
+    for metric in TRENDS:
+        of_metric = [p for p in here if p.metric == metric]
+        hands = [name for name in HANDS if any(p.hand == name for p in of_metric)]
+        if not hands:
+            continue
+        rows = [(HAND_NAMES[name], [p for p in of_metric if p.hand == name]) for name in hands]
+        series = [(name, [_value(p, places[p.submission_id], metric) for p in row]) for name, row in rows]
+        trends = tuple(_trend(metric, name, row, "clip") for name, row in rows)
+        out.append(Card(metric, chart(metric, series), trends))
+    return out
+
+
+def _value(p: Point | MotionPoint, at: int, metric: str) -> Value:
     assert p.value is not None
-    text = f"{day(p.created_at)}: {_with_sd(p)}"
+    text = f"{day(p.created_at)}: {_with_sd(p, metric)}"
     return Value(at, p.value, p.sd, f"/work/{p.submission_id}", text)
 
 
-def _with_sd(p: Point) -> str:
-    text = metric_number(p.value, p.name)
-    return text if p.sd is None else f"{text} ± {metric_number(p.sd, p.name)}"
+def _with_sd(p: Point | MotionPoint, metric: str) -> str:
+    text = metric_number(p.value, metric)
+    return text if p.sd is None else f"{text} ± {metric_number(p.sd, metric)}"
 
 
-def _trend(metric: str, of_hand: str, row: Sequence[Point]) -> Trend:
+def _trend(metric: str, of_hand: str, row: Sequence[Point | MotionPoint], what: str = "row") -> Trend:
     values = [p.value for p in row if p.value is not None]
     found = change(values, [p.sd for p in row])
     if found is None:
-        return Trend(of_hand, "first", f"{metric_number(values[0], metric)} in one row so far.")
+        return Trend(of_hand, "first", f"{metric_number(values[0], metric)} in one {what} so far.")
     return Trend(of_hand, _verdict(metric, found), _words(metric, found))
 
 
@@ -90,7 +117,7 @@ def _verdict(metric: str, found: Change) -> Verdict:
         return "unknown"
     if not found.counts:
         return "same"
-    way = DIRECTION[metric] * found.difference
+    way = (DIRECTION | TRENDS)[metric] * found.difference
     return "better" if way > 0 else "worse" if way < 0 else "changed"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from api import motion_words
 from assessor.rubric.words import LABELS, number
 
 METRIC_LABELS = LABELS
@@ -28,7 +29,13 @@ FAULTS = {
     "end_bare": "an end of the wound left open",
     "well_done": "everything on target",
 }
-DECLARATIONS = {"technique": "Technique", "suture_size": "Thread", "kit": "Pad", "scale": "Scale"}
+DECLARATIONS = {
+    "technique": "Technique",
+    "suture_size": "Thread",
+    "kit": "Pad",
+    "scale": "Scale",
+    "motion": "Task and scale",
+}
 # Measures that a unit or a share belongs to; the others are plain ratios.
 _SHARES = ("knot_side_share", "coverage")
 
@@ -43,11 +50,17 @@ def technique(name: str | None) -> str:
 
 
 def metric_label(name: str) -> str:
+    hand, _, of_clip = name.rpartition(".")
+    if of_clip in motion_words.LABELS:
+        text = motion_words.LABELS[of_clip][0]
+        return text if not hand else f"{text}, {motion_words.HAND_NAMES[hand]}"
     text = METRIC_LABELS.get(name) or METRIC_LABELS.get(name.removesuffix("_px") + "_mm") or plain(name)
     return text[:1].upper() + text[1:]
 
 
 def metric_unit(name: str) -> str:
+    if name.endswith("_um"):
+        return "µm"
     if name.endswith("_mm"):
         return "mm"
     if name.endswith("_px"):
@@ -98,7 +111,7 @@ def redeclared(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
 
 
 def _changed(name: str, then: Any, now: Any) -> str:
-    if name == "scale":  # figures and points mean nothing to a reader
+    if name in ("scale", "motion"):  # figures and points mean nothing to a reader
         return "declared anew since this was graded" if now else "no longer declared"
     was = "graded with none declared" if then is None else f"graded as {_declared(then)}"
     return f"{was}, " + ("no longer declared" if now is None else f"now declared {_declared(now)}")
@@ -111,6 +124,8 @@ def _declared(text: str) -> str:
 FILTERS: dict[str, Any] = {
     "fault": fault,
     "plain": plain,
+    "clip_task": motion_words.task,
+    "in_short": motion_words.in_short,
     "technique": technique,
     "metric_label": metric_label,
     "metric_unit": metric_unit,

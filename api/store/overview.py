@@ -129,6 +129,12 @@ def failed(session: Session, submission_id: int) -> str | None:
     return (found[1] or "grading_died") if found is not None and found[0] == "failed" else None
 
 
+def has_clips(session: Session, assignment_id: int) -> bool:
+    """Whether there are clips among an assignment's submissions."""
+    query = select(Submission.id).where(Submission.assignment_id == assignment_id, Submission.kind == "clip")
+    return session.scalar(query.limit(1)) is not None
+
+
 def waiting_clips(session: Session, person_id: int) -> int:
     """How many clips of a person wait or are being measured."""
     query = (

@@ -36,7 +36,7 @@ export async function curves(amplitudeHost, spectrumHost) {
   };
 }
 
-function plot(UPlot, host, data, { x, xLabel }) {
+export function plot(UPlot, host, data, { x, xLabel }) {
   const axis = { stroke: colour("--quiet"), font: "12px system-ui", grid: { stroke: colour("--line"), width: 1 } };
   const chart = new UPlot(
     {

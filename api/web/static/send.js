@@ -11,13 +11,13 @@ export class Refusal extends Error {
 }
 
 /** Posts the form to `path`; `onProgress` gets the share sent, 0..1. Resolves to the JSON. */
-export function send(path, form, onProgress, signal) {
+export function send(path, form, onProgress, signal, timeoutMs = TIMEOUT_MS) {
   return new Promise((resolve, reject) => {
     // XMLHttpRequest, because fetch does not tell how much of an upload has gone.
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.responseType = "json";
-    request.timeout = TIMEOUT_MS;
+    request.timeout = timeoutMs;
     request.upload.addEventListener("progress", (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     });

@@ -4,7 +4,7 @@
 import { byId, el } from "./dom.js";
 import { ask, Problem, say } from "./forms.js";
 
-const PHOTO = /\.(jpe?g|png|webp|hei[cf]|zip)$/i;
+const TAKEN = /\.(jpe?g|png|webp|hei[cf]|mp4|m4v|mov|webm|mkv|avi|zip)$/i;
 const FILES_A_PART = 50;
 const form = byId("upload");
 const sending = byId("sending");
@@ -64,10 +64,10 @@ function* parts(files) {
 }
 
 async function send(all) {
-  const files = all.filter(({ name }) => PHOTO.test(name));
+  const files = all.filter(({ name }) => TAKEN.test(name));
   say(form, null);
   if (!files.length) {
-    say(form, new Problem("There is no photo and no zip among these", "JPEG, PNG, WebP and HEIC are read."));
+    say(form, new Problem("There is no photo, clip or zip among these", "JPEG, PNG, WebP, HEIC, MP4, MOV, WebM, MKV and AVI are read."));
     return;
   }
   const bar = el("progress", { max: files.length, value: 0, "aria-label": "Sent" });
@@ -79,6 +79,7 @@ async function send(all) {
     for (const part of parts(files)) {
       const body = new FormData();
       if (batch === null) body.append("assignment", form.dataset.assignment);
+      body.append("task", byId("clips-show").value);
       for (const { file, name } of part) body.append("files", file, name);
       const answer = await ask("POST", batch === null ? "/api/v1/batches" : `/api/v1/batches/${batch}/files`, body);
       batch = answer.id;
@@ -95,7 +96,7 @@ async function send(all) {
 }
 
 function report(sum, sent) {
-  const said = [`${sum.new} new ${sum.new === 1 ? "photo" : "photos"}`];
+  const said = [`${sum.new} new ${sum.new === 1 ? "file" : "files"}`];
   if (sum.known) said.push(`${sum.known} known already`);
   if (sum.left.length) said.push(`${sum.left.length} left out`);
   sending.replaceChildren(
