@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.motion.flow import Float, Grey
+from assessor.motion.flow import Float, Grey, upper_median
 
 from .follow import Follower
 
@@ -243,18 +243,18 @@ def _correction(seen: NDArray[np.float32], kept: NDArray[np.float32]) -> Float:
     across = (kept[inner[0], 2::2] - kept[inner[0], :-2:2]) / 2
     down = (kept[2::2, inner[1]] - kept[:-2:2, inner[1]]) / 2
     off = (seen - kept)[inner].ravel()
-    rows, columns = np.mgrid[inner[0].start : kept.shape[0] - 1 : 2, inner[1].start : kept.shape[1] - 1 : 2]
+    rows, columns = np.ogrid[1 : kept.shape[0] - 1 : 2, 1 : kept.shape[1] - 1 : 2]
     middle = ((kept.shape[1] - 1) / 2, (kept.shape[0] - 1) / 2)
     turn = down * (columns - middle[0]) - across * (rows - middle[1])
-    basis = np.stack([across.ravel(), down.ravel(), turn.ravel() / kept.shape[1]], 1)
+    # Few wide rows of float32: it is quick.
+    basis = np.stack([across.ravel(), down.ravel(), turn.ravel() / kept.shape[1]]).astype(np.float32)
     solved = np.zeros(3)
     for _ in range(ROUNDS):
-        left = off - basis @ solved
-        weight = 1 / (1 + (left / (2 * np.median(np.abs(left)) + 0.5)) ** 2) ** 2
-        normal = (basis * weight[:, None]).T @ basis
-        solved = np.linalg.solve(
-            normal + np.eye(3) * (1e-3 * np.trace(normal) + 1e-6), (basis * weight[:, None]).T @ off
-        )
+        left = off - solved.astype(np.float32) @ basis
+        weighted = basis / (1 + (left / np.float32(2 * upper_median(np.abs(left)) + 0.5)) ** 2) ** 2
+        normal = (weighted @ basis.T).astype(float)
+        stiff = normal + np.eye(3) * (1e-3 * np.trace(normal) + 1e-6)
+        solved = np.linalg.solve(stiff, (weighted @ off).astype(float))
     x, y, angle = solved[0], solved[1], solved[2] / kept.shape[1]
     turned = np.array([[1.0, -angle, 0.0], [angle, 1.0, 0.0], [0, 0, 1.0]])
     turned[:2, 2] = np.array([x, y]) + middle - turned[:2, :2] @ middle
