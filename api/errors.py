@@ -54,6 +54,7 @@ SERVICE_CODES: dict[str, int] = {
     "conflict": 409,
     "email_taken": 409,
     "last_admin": 409,
+    "mark_first": 409,
     "version_taken": 409,
     "bad_link": 410,
     "upload_too_large": 413,

@@ -45,7 +45,7 @@ def corrected(room: Room, number: int) -> int:
 
 def counting(room: Room, number: int) -> Result:
     with room.database.reading() as session:
-        (row,) = submissions.rows(session, [number])
+        (row,) = submissions.rows(session, [number], eyes=None)
         assert row.result is not None
         return row.result
 

@@ -12,7 +12,7 @@ from api.pages import trends
 from api.pages.capture import NAMED_TECHNIQUES, SUTURE_SIZES, kits
 from api.pages.render import AtDesk, Desk, OrNone, PageRoute
 from api.schema import Id, Word
-from api.store import corrections, motion_history, overview, practice, submissions, summaries
+from api.store import corrections, motion_history, overview, practice, submissions, summaries, unseen
 from api.store.models import Assignment, Person, Submission
 from api.store.page import Slice
 from api.store.submissions import Filter
@@ -26,12 +26,12 @@ ON_A_PAGE = 24
 def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
     """One submission: its picture and measures, what people said of it, and what can be done with it."""
     found = submissions.submission(desk.session, desk.caller, submission_id)
-    row = submissions.rows(desk.session, [submission_id])[0]
+    row = submissions.rows(desk.session, [submission_id], eyes=desk.caller)[0]
     # Not through the course: whoever left it still sees what they handed in there.
     task = desk.session.get(Assignment, found.assignment_id) if found.assignment_id else None
     mine = found.person_id == desk.caller.person_id
     teaches = practice.judges(desk.session, desk.caller, submission_id)
-    marks = submissions.marks(desk.session, [submission_id])
+    marks = submissions.marks(desk.session, [submission_id], eyes=desk.caller)
     versions = submissions.results(desk.session, submission_id)
     old = row.result is not None and row.result.software != __version__
     return desk.show(
@@ -49,6 +49,7 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
         following=overview.following(desk.session, found) if teaches and task else None,
         older_counts=old and any(v.software == __version__ for v in versions),
         versions=versions,
+        hidden_marks=bool(unseen.waiting_for(desk.session, desk.caller, [submission_id])),
         marks=[mark for mark in marks if teaches or mark.overrides],
         techniques=NAMED_TECHNIQUES,
         kits=kits(),

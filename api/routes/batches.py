@@ -222,7 +222,7 @@ def get_overlay(
     jobs.batch(session, caller, batch_id)
     if submission_id not in jobs.submissions_of(session, batch_id):
         not_there("submission in this batch")
-    (row,) = submissions.rows(session, [submission_id])
+    (row,) = submissions.rows(session, [submission_id], eyes=caller)
     if row.result is None or row.result.overlay_sha256 is None:
         not_there("picture")
     return Response(_as_png(request.app.state.blobs.get(row.result.overlay_sha256)), media_type=PNG)
@@ -360,7 +360,8 @@ def _progress(session: Session, batch: Batch) -> Progress:
 
 def _rows(session: Session, caller: Caller, items: Sequence[Job]) -> list[BatchRow]:
     by_id = {
-        row.submission.id: row for row in submissions.rows(session, [job.submission_id for job in items])
+        row.submission.id: row
+        for row in submissions.rows(session, [job.submission_id for job in items], eyes=caller)
     }
     return [_row(job, submission_out(by_id[job.submission_id], caller)) for job in items]
 

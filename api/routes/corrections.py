@@ -109,7 +109,7 @@ def choose(caller: SignedIn, session: Writing, submission_id: Id, form: Choice) 
     are kept. Who may correct a submission may choose."""
     theirs(session, caller, submission_id)
     submissions.choose_result(session, submission_id, form.result_id)
-    return submission_out(submissions.rows(session, [submission_id])[0], caller)
+    return submission_out(submissions.rows(session, [submission_id], eyes=caller)[0], caller)
 
 
 def _read(request: Request, caller: Caller, submission_id: int, form: Correction) -> _Task:
@@ -119,7 +119,7 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
             raise ServiceError(
                 "conflict", "A clip has no stitches to correct", "Measure it again: /measurements."
             )
-        result = submissions.rows(session, [submission_id])[0].result
+        result = submissions.rows(session, [submission_id], eyes=caller)[0].result
         if result is None:
             not_there("result yet")
         # What was corrected before stays corrected, as long as it is the same reading.
@@ -177,4 +177,4 @@ def _keep(request: Request, caller: Caller, submission_id: int, task: _Task, rep
             corrected_by=caller.person_id,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),
         )
-        return submissions.rows(session, [submission_id])[0]
+        return submissions.rows(session, [submission_id], eyes=caller)[0]

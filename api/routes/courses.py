@@ -66,6 +66,7 @@ class NewAssignment(Strict):
     rubric_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     builtin_rubric: Word | None = None
     blind: bool = Field(default=False, description="markers see numbers instead of names")
+    unseen: bool = Field(default=False, description="markers see others' marks only after giving theirs")
     due_at: AwareDatetime | None = None
 
     @field_validator("due_at")
@@ -87,6 +88,7 @@ class AssignmentOut(BaseModel):
     rubric_id: int | None
     builtin_rubric: str | None
     blind: bool
+    unseen: bool
     due_at: datetime | None
 
 

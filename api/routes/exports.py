@@ -21,14 +21,15 @@ from api.exports.cells import unreadable
 from api.exports.gradebook import Filled
 from api.schema import Id
 from api.security import Reading, SignedIn, Teacher
-from api.store import courses, exports, jobs, submissions, summaries
+from api.store import courses, exports, jobs, submissions, summaries, unseen
 from api.store.blobs import Blobs
 from api.store.exports import Graded
 from api.store.models import Assignment
+from api.store.scope import Caller
 from api.store.summaries import ClassSummary
 from assessor.agreement import BlandAltman, bland_altman, icc_2_1
 
-router = APIRouter(tags=["exports"], responses=documented(400, 401, 403, 404, 408, 413, 500, 503, 507))
+router = APIRouter(tags=["exports"], responses=documented(400, 401, 403, 404, 408, 409, 413, 500, 503, 507))
 
 Kind = Literal["grades.csv", "clips.csv", "grades.xlsx", "report.pdf", "feedback.zip"]
 MEDIA: dict[Kind, str] = {
@@ -99,6 +100,7 @@ def _add_routes(kind: Kind) -> None:
         if batch.assignment_id is not None:
             title = courses.assignment(session, caller, batch.assignment_id).title
         ids = jobs.submissions_of(session, batch_id)
+        unseen.check_seen(session, caller, ids)
         found = _Class(ids, title, summaries.class_summary(session, batch_id=batch_id))
         return _export(request, session, found, kind)
 
@@ -111,6 +113,7 @@ def _add_routes(kind: Kind) -> None:
         """All submissions of an assignment, as for a batch."""
         found = courses.taught_assignment(session, caller, assignment_id)
         ids = submissions.handed_in_for(session, assignment_id)
+        unseen.check_seen(session, caller, ids)
         summary = summaries.class_summary(session, assignment_id)
         return _export(request, session, _Class(ids, found.title, summary), kind)
 
@@ -123,6 +126,7 @@ for _kind in MEDIA:
 def trainee_report(request: Request, caller: SignedIn, session: Reading, submission_id: Id) -> Response:
     """One submission's report."""
     subject = submissions.submission(session, caller, submission_id)
+    unseen.check_seen(session, caller, [submission_id])
     own = subject.person_id == caller.person_id
     (one,) = exports.graded(session, [submission_id], names=own)
     return _file(report.trainee_pdf(one, _picture(request, one)), f"report-{submission_id}.pdf", PDF)
@@ -152,6 +156,7 @@ def fill_gradebook(
     if (file.size or 0) > MOST_GRADEBOOK_BYTES:
         raise unreadable(f"it has more than {MOST_GRADEBOOK_BYTES // 1_000_000} MB")
     ids = submissions.handed_in_for(session, assignment_id)
+    unseen.check_seen(session, caller, ids)
     filled = gradebook.fill(
         file.file.read(),
         gradebook.entries(exports.graded(session, ids, names=True)),
@@ -168,9 +173,9 @@ def fill_gradebook(
 @router.get("/assignments/{assignment_id}/agreement")
 def agreement(caller: SignedIn, session: Reading, assignment_id: Id) -> list[PairOut]:
     """The assessor against each second marker, and markers against each other; overrides are no second
-    opinions and are left out."""
+    opinions and are left out, and so are marks that the caller may not see yet."""
     found = courses.taught_assignment(session, caller, assignment_id)
-    by_marker = _shares(session, found)
+    by_marker = _shares(session, caller, found)
     return [_pair(first, second, by_marker) for first, second in itertools.combinations(by_marker, 2)]
 
 
@@ -241,14 +246,16 @@ def _told(filled: Filled) -> FilledOut:
     return FilledOut(**{name: getattr(filled, name) for name in FilledOut.model_fields})
 
 
-def _shares(session: Session, found: Assignment) -> dict[str, dict[int, float]]:
-    """Percent of points by who graded and submission; a marker's last opinion counts."""
+def _shares(session: Session, caller: Caller, found: Assignment) -> dict[str, dict[int, float]]:
+    """Percent of points by who graded and submission; a marker's last opinion counts, where marking is unseen
+    the first: the others may have been given in sight of each other."""
     shares = summaries.shares_of(session, found.id)
     by_marker = {"assessor": {id_: 100 * share for id_, share in shares.items()}}
-    for mark in exports.marks_of(session, found.id):
+    for mark in exports.marks_of(session, caller, found.id):
         if not mark.overrides and mark.marker_id is not None:
             opinions = by_marker.setdefault(f"marker {mark.marker_id}", {})
-            opinions[mark.submission_id] = 100 * mark.points / mark.points_of
+            if not (found.unseen and mark.submission_id in opinions):
+                opinions[mark.submission_id] = 100 * mark.points / mark.points_of
     return by_marker
 
 

@@ -118,7 +118,7 @@ def _keep(
         }
         new = submissions.add_submission(session, values)
         jobs.add_batch(session, caller, None, [new.id])
-        return submission_out(submissions.rows(session, [new.id])[0], caller)
+        return submission_out(submissions.rows(session, [new.id], eyes=caller)[0], caller)
 
 
 @router.post("/submissions/{submission_id}/measurements", status_code=202, responses=documented(409, 422))
@@ -135,7 +135,7 @@ def measure_again(request: Request, caller: SignedIn, submission_id: Id, form: R
         session.flush()
         if not overview.being_graded(session, submission_id):
             jobs.add_batch(session, caller, None, [submission_id])
-        out = submission_out(submissions.rows(session, [submission_id])[0], caller)
+        out = submission_out(submissions.rows(session, [submission_id], eyes=caller)[0], caller)
     request.app.state.grader.wake()
     return out
 
@@ -153,7 +153,7 @@ def measure_again(request: Request, caller: SignedIn, submission_id: Id, form: R
 def get_motion(caller: SignedIn, session: Reading, submission_id: Id) -> Response:
     """The result of a clip that counts."""
     found = submissions.submission(session, caller, submission_id)
-    result = submissions.rows(session, [submission_id])[0].result
+    result = submissions.rows(session, [submission_id], eyes=caller)[0].result
     if found.kind != "clip" or result is None:
         not_there("result of a clip")
     return Response(submissions.document(session, result.id), media_type="application/json")

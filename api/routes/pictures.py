@@ -51,7 +51,7 @@ def _photo(request: Request, caller: Caller, submission_id: int) -> tuple[bytes,
 def get_thumb(request: Request, caller: SignedIn, session: Reading, submission_id: Id) -> Response:
     """The overlay, at most 360 px long."""
     submissions.submission(session, caller, submission_id)
-    result = submissions.rows(session, [submission_id])[0].result
+    result = submissions.rows(session, [submission_id], eyes=caller)[0].result
     if result is None or result.overlay_sha256 is None:
         not_there("picture")
     return Response(_thumb(request.app.state.blobs.get(result.overlay_sha256)), media_type=JPEG, headers=KEEP)

@@ -250,7 +250,7 @@ def _keep(
             declared=new.declared,
             overlay_sha256=blobs.add(session, reply.picture, JPEG),
         )
-        return submissions.rows(session, [new.id])[0], document
+        return submissions.rows(session, [new.id], eyes=caller)[0], document
 
 
 @router.get("/submissions")
@@ -324,7 +324,7 @@ def delete_submission(request: Request, caller: SignedIn, submission_id: Id) -> 
 def list_marks(caller: SignedIn, session: Reading, submission_id: Id) -> list[MarkOut]:
     """For who teaches the course all of them, for the trainee those that override."""
     row = _row(session, caller, submission_id)
-    marks = submissions.marks(session, [submission_id])
+    marks = submissions.marks(session, [submission_id], eyes=caller)
     own = row.submission.person_id == caller.person_id and not caller.teaches
     return [_mark(mark) for mark in marks if mark.overrides or not own]
 
@@ -351,7 +351,7 @@ def progress(
 
 def _row(session: Reading, caller: Caller, submission_id: int) -> Row:
     submissions.submission(session, caller, submission_id)
-    return submissions.rows(session, [submission_id])[0]
+    return submissions.rows(session, [submission_id], eyes=caller)[0]
 
 
 def _series_key(point: summaries.Point) -> tuple[str, str, str]:

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.store import submissions
+from api.store import submissions, unseen
 from api.store.models import Assignment, Mark, Person, ResultDocument, Submission
+from api.store.scope import Caller
 from api.store.submissions import Row
 
 CHUNK = 100
@@ -46,13 +47,14 @@ class Graded:
 
 
 def graded(session: Session, ids: Sequence[int], *, names: bool = False) -> Iterator[Graded]:
-    """In the order of `ids`, some at a time. `names`: show them even where marking is blind."""
+    """In the order of `ids`, some at a time, with all marks: who may see them is checked before
+    (`unseen.check_seen`). `names`: show them even where marking is blind."""
     for start in range(0, len(ids), CHUNK):
         yield from _chunk(session, ids[start : start + CHUNK], names)
 
 
 def _chunk(session: Session, ids: Sequence[int], names: bool) -> Iterator[Graded]:
-    rows = submissions.rows(session, ids)
+    rows = submissions.rows(session, ids, eyes=None)
     about = {
         id_: rest
         for id_, *rest in session.execute(
@@ -82,7 +84,7 @@ def _chunk(session: Session, ids: Sequence[int], names: bool) -> Iterator[Graded
     session.expunge_all()  # documents are large
 
 
-def marks_of(session: Session, assignment_id: int) -> Sequence[Mark]:
-    """All marks on an assignment's submissions, the oldest first."""
-    query = select(Mark).join(Submission, Submission.id == Mark.submission_id)
+def marks_of(session: Session, caller: Caller, assignment_id: int) -> Sequence[Mark]:
+    """All marks on an assignment's submissions that the caller may see, the oldest first."""
+    query = select(Mark).join(Submission, Submission.id == Mark.submission_id).where(~unseen.hidden(caller))
     return session.scalars(query.where(Submission.assignment_id == assignment_id).order_by(Mark.id)).all()

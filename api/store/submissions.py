@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
+from api.store import unseen
 from api.store.digest import digest
 from api.store.insert import insert_new
 from api.store.models import (
@@ -132,11 +133,12 @@ def submissions(
     if not by_result and order in ("lowest", "highest", "outliers"):  # how many there are needs no result
         query = query.outerjoin(Result, counting())
     ids = session.scalars(_ordered(query, order).limit(part.limit).offset(part.offset)).all()
-    return Page(rows(session, ids), total)
+    return Page(rows(session, ids, eyes=caller), total)
 
 
-def rows(session: Session, ids: Sequence[int]) -> list[Row]:
-    """The submissions of these ids, in their order."""
+def rows(session: Session, ids: Sequence[int], *, eyes: Caller | None) -> list[Row]:
+    """The submissions of these ids, in their order, as `eyes` may see them: without overrides that are unseen
+    yet. None: with all."""
     found = session.execute(
         select(Submission, Result, Assignment.blind)
         .outerjoin(Result, counting())
@@ -147,7 +149,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Row]:
     overrides = {
         mark.submission_id: mark  # the last one of each stays
         for mark in session.scalars(
-            select(Mark).where(Mark.submission_id.in_(ids), Mark.overrides).order_by(Mark.id)
+            select(Mark).where(Mark.submission_id.in_(ids), Mark.overrides, _seen(eyes)).order_by(Mark.id)
         )
     }
     wanted = [(*by_id[id_], overrides.get(id_)) for id_ in ids if id_ in by_id]
@@ -356,6 +358,11 @@ def add_mark(
     return mark
 
 
-def marks(session: Session, submission_ids: Sequence[int]) -> Sequence[Mark]:
-    """All marks of these submissions, the oldest first."""
-    return session.scalars(select(Mark).where(Mark.submission_id.in_(submission_ids)).order_by(Mark.id)).all()
+def marks(session: Session, submission_ids: Sequence[int], *, eyes: Caller | None) -> Sequence[Mark]:
+    """All marks of these submissions that `eyes` may see (None: all), the oldest first."""
+    query = select(Mark).where(Mark.submission_id.in_(submission_ids), _seen(eyes))
+    return session.scalars(query.order_by(Mark.id)).all()
+
+
+def _seen(eyes: Caller | None) -> ColumnElement[bool]:
+    return true() if eyes is None else ~unseen.hidden(eyes)
