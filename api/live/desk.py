@@ -24,8 +24,9 @@ FRAMES_PER_S = 30.0
 FULL = 0.9
 # A session whose answers take this share of the time between its frames has nothing to spare.
 STRAINED = 0.9
-# What a frame costs until one has been measured: one tip at 640x480 took 10 to 16 ms (November 2026).
-FIRST_GUESS_S = 0.016
+# What a frame costs until one has been measured: at 640x480 6 ms with one tip, 10 with two or while tips are
+# looked for (November 2026).
+FIRST_GUESS_S = 0.010
 # The newest frame's weight in a session's averages: they look back about two seconds.
 WEIGHT = 1 / 60
 # From here on a session's own averages count; before, it is taken for a usual one.
