@@ -92,6 +92,32 @@ def test_without_motion_of_its_own_nothing_is_known() -> None:
     assert travel.end(grey(seed=1), follower) is None
 
 
+def test_what_moves_only_against_a_wrong_background_is_no_instrument() -> None:
+    """A hand was followed as background: a picture that stands still seems to move."""
+    follower = on_axis(0)
+    before, now = grey(), grey(seed=1)
+    travel = Travel(before)
+    drifted = np.array([[1.0, 0, 1.2], [0, 1, -1.6]])
+    assert travel.step(follower, before, now, drifted, 0.0, held=False)
+    assert travel.apart_px(follower.tip) == pytest.approx(2, abs=0.1)
+    assert travel.across_px(follower) == pytest.approx(1.2 * 0.5 + 1.6 * 0.866, abs=0.1)
+    end = travel.end(now, follower)
+    assert end is not None
+    assert not end.free
+
+
+def test_a_supposed_tip_ahead_on_the_ground_is_told_from_one_on_plain_metal() -> None:
+    way = (-1.2, 1.6)
+    follower = on_axis(0)
+    travel, now = travelled(follower, way)
+    axis_rad = math.radians(AXIS_DEG)
+    follower.tip = follower.tip + 25 * np.array([math.cos(axis_rad), math.sin(axis_rad)])
+    end = travel.end(now, follower)
+    assert end is not None
+    assert end.ground
+    assert math.dist(end.tip, (TIP[0] + way[0], TIP[1] + way[1])) < END_NEAR * math.hypot(W, H)
+
+
 def test_without_a_background_nothing_is_known() -> None:
     follower = on_axis(70)
     travel = Travel(grey())

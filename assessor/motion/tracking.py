@@ -173,6 +173,11 @@ class Tracker:
                 self._promote(one.follower)
             elif end.free:
                 self._promote(moved_to(one.follower, end, now), sure=True)
+        doubtful = self._candidates.to_prove(t_s, diagonal)
+        end = None if doubtful is None else doubtful.travel.end(now, doubtful.follower)
+        if doubtful is not None and end is not None and end.free and end.off_px < END_FAR * diagonal:
+            self._candidates.remove(doubtful)
+            self._promote(moved_to(doubtful.follower, end, now), sure=True)
         return step is not None
 
     def _floor_range_px(self) -> float:
@@ -239,8 +244,8 @@ class Tracker:
                     slot.follower.tip, slot.follower.offsets = end.tip, []
                     slot.confirm(grey)
                 continue
-            found = moved_to(slot.follower, end, grey)
-            if not end.free or any(same_tip(found, other) for other in others):
+            found = moved_to(slot.follower, end, grey) if end.free else None
+            if found is None or any(same_tip(found, other) for other in others):
                 slot.lose(-math.inf)  # no tip: nothing like it is sought
             else:
                 slot.hold(found, self._next_segment(), sure=True)

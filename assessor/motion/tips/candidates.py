@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,16 +25,19 @@ WATCHED_S = 1.0
 HELD_STILL_S = 0.7
 FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
 LEAST = 0.22  # of the diagonal: support of a shaft below which it may be a finger
+SEEN_MOVED = 0.0012  # across: told apart from the ground in the picture, looked at every SEEN_S at most
+SEEN_S = 0.25
 LONG = 0.35  # of the diagonal: support of a shaft that needs no further proof where it is new
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """`travel` is its motion since it was first seen."""
 
     follower: Follower
     travel: Travel
     born_s: float
+    looked_s: float = -math.inf  # when its end was looked for last
 
 
 class Candidates:
@@ -83,6 +87,23 @@ class Candidates:
             c for c in self._watched if self._own_motion(c, t_s - c.born_s, diagonal, floor_px, held, known)
         ]
 
+    def to_prove(self, t_s: float, diagonal: float) -> Candidate | None:
+        """One that moved by more than its own points disagree, though not by more than the background's do:
+        whether it moves with the ground is to be seen in the picture."""
+        due = [
+            c
+            for c in self._watched
+            if t_s - c.looked_s > SEEN_S
+            and _well_seen(c.follower, diagonal)
+            and c.follower.range_px() > FLOOR_TIMES * c.follower.noise_range_px()
+            and c.travel.across_px(c.follower) > SEEN_MOVED * diagonal
+        ]
+        if not due:
+            return None
+        first = min(due, key=lambda c: c.looked_s)
+        first.looked_s = t_s
+        return first
+
     def remove(self, candidate: Candidate) -> None:
         self._watched = [c for c in self._watched if c is not candidate]
 
@@ -96,7 +117,7 @@ class Candidates:
         known: bool,
     ) -> bool:
         follower = one.follower
-        if follower.seen < 3 or follower.confidence < DOUBT or follower.support_px < LEAST * diagonal:
+        if not _well_seen(follower, diagonal):
             return False
         moved = follower.range_px()
         # What most shafts seem to do at once is not theirs: a knock, compression, shadows of what moves.
@@ -111,3 +132,7 @@ class Candidates:
         if any(f.range_px() > OWN_MOTION * diagonal for f in held):
             return False
         return moved > max(SMALL_MOTION * diagonal, floor_px)
+
+
+def _well_seen(follower: Follower, diagonal: float) -> bool:
+    return follower.seen >= 3 and follower.confidence >= DOUBT and follower.support_px >= LEAST * diagonal

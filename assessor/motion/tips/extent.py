@@ -33,7 +33,7 @@ THINNEST = 4.0  # cells
 STRIP = 0.7  # mean width of a follower's strip over its greatest
 WIDEST = 0.08  # of the diagonal: broader ends are hands
 FEWEST_CELLS, END_CELLS = 12, 6
-ROUNDS = 4
+ROUNDS, PLAIN = 4, 70  # % of the cells, which tell nothing of the ground's motion
 ACROSS_RAD, SLENDER = 0.35, 1.8  # what moves lies across the supposed axis; times as long as wide
 
 
@@ -42,6 +42,7 @@ class End:
     """`off_px` from the supposed tip lies the last that moves with it: `tip` (2,) px.
 
     `axis_rad` and `width_px` are those of the piece before it. `free`: it is thin, and ends in the picture.
+    `ground`: that is seen between it and the supposed tip.
     """
 
     off_px: float
@@ -49,6 +50,7 @@ class End:
     axis_rad: float
     width_px: float
     free: bool
+    ground: bool = False
 
 
 NOTHING_HERE = End(math.inf, np.zeros(2), 0.0, 0.0, False)  # ground lies where the instrument should
@@ -83,13 +85,22 @@ class Travel:
         self.pictures += 1
         return True
 
-    def apart_px(self, tip: Float) -> float:
-        """How far the instrument at `tip` (2,) has moved against the background; 0 where not known."""
+    def apart(self, tip: Float) -> Float:
+        """(2,) px that the instrument at `tip` (2,) has moved against the background; 0 where not known."""
         if not self._known:
-            return 0.0
+            return np.zeros(2)
         here = np.append(tip, 1.0)
-        off = np.linalg.inv(self._own) @ here - np.linalg.inv(self._ground) @ here
-        return float(np.hypot(off[0], off[1]))
+        return np.asarray((np.linalg.inv(self._ground) @ here - np.linalg.inv(self._own) @ here)[:2], float)
+
+    def apart_px(self, tip: Float) -> float:
+        """How far that is."""
+        return float(np.linalg.norm(self.apart(tip)))
+
+    def across_px(self, follower: Follower) -> float:
+        """How far across the axis: along a plain edge points slide."""
+        x, y = self.apart(follower.tip)
+        axis_rad = follower.axis_rad or 0.0
+        return float(abs(y * math.cos(axis_rad) - x * math.sin(axis_rad)))
 
     def end(self, now: Grey, follower: Follower) -> End | None:
         """Where it ends in `now`, the free end if there is one.
@@ -102,7 +113,7 @@ class Travel:
         ways = (follower.axis_rad, follower.axis_rad + math.pi)
         ends = (self._end(now, follower, follower.tip, axis_rad) for axis_rad in ways)
         first = next(ends)
-        if first is None or first.free:
+        if first is None or first.free or first is NOTHING_HERE:
             return first
         other = next(ends)
         return other if other is not None and other.free else first
@@ -123,19 +134,21 @@ class Travel:
         half = max(3, round(width_px / cell / 2))
         seen = _sampled(now, place, size)
         with_it = _left(seen, _sampled(self._grey, np.linalg.inv(self._own) @ place, size))
-        still = np.linalg.inv(self._ground) @ place
-        still = still @ _correction(seen, _sampled(self._grey, still, size))
+        still = self._ground_seen(seen, place, size)
+        if self._same_way(still @ np.linalg.inv(place), start, diagonal):
+            return NOTHING_HERE
         without = _left(seen, _sampled(self._grey, still, size))
         noise = float(np.median(np.minimum(with_it, without))) + 1.0
         shows = without - with_it
         body = shows[max(0, aside - half) : aside + half + 1, :behind]
         clear = AS_CLEAR * float(np.percentile(body, 90))
         moves = (without > CLEARER * with_it) & (shows > ABOVE_NOISE * noise)
-        stays = (with_it > CLEARER * without) & (-shows > max(ABOVE_NOISE * noise, clear))
+        stays = (with_it > CLEARER * without) & (-shows > ABOVE_NOISE * noise)
+        clearly_stays = stays & (-shows > clear)
         gap = (GAP * diagonal / cell, GAP_ASIDE * diagonal / cell)
-        own = _own_cells(moves, moves & (shows > clear), stays, (behind, aside), half, gap)
+        own = _own_cells(moves, moves & (shows > clear), clearly_stays, (behind, aside), half, gap)
         if own is None:
-            ground = stays[aside - half : aside + half + 1, :behind].sum()
+            ground = clearly_stays[aside - half : aside + half + 1, :behind].sum()
             return NOTHING_HERE if ground > 2 * FEWEST_CELLS else None
         turn = _turn(own)
         if abs(turn) > ACROSS_RAD and not again:
@@ -154,8 +167,28 @@ class Travel:
             tip=at,
             axis_rad=math.atan2(way[1], way[0]),
             width_px=width * cell,
+            ground=bool(
+                stays[aside - half : aside + half + 1, round(column) + SMOOTH : behind].sum() > FEWEST_CELLS
+            ),
             free=inside and width * cell < WIDEST * diagonal and column < size[0] - 2 * SMOOTH,
         )
+
+    def _ground_seen(self, seen: NDArray[np.float32], place: Float, size: tuple[int, int]) -> Float:
+        """(3, 3) from cells to where the ground in them was in the kept picture, set right on the spot.
+
+        What is followed as background may be the hand; a camera on a stand does not move at all.
+        """
+        grounds = (np.linalg.inv(self._ground) @ place, place)
+        kept = [_sampled(self._grey, one, size) for one in grounds]
+        best = int(np.argmin([np.abs(seen - one).mean() for one in kept]))
+        still = grounds[best] @ _correction(seen, kept[best])
+        return np.asarray(still @ _correction(seen, _sampled(self._grey, still, size)), float)
+
+    def _same_way(self, ground: Float, place: Float, diagonal: float) -> bool:
+        """Whether at `place` (2,) ground and instrument come from the same: `ground` (3, 3) back in time."""
+        here = np.append(place, 1.0)
+        off = ground @ here - np.linalg.inv(self._own) @ here
+        return float(np.hypot(off[0], off[1])) < 0.5 * LEAST_MOVED * diagonal
 
 
 def moved_to(follower: Follower, end: End, now: Grey) -> Follower:
@@ -248,6 +281,9 @@ def _correction(seen: NDArray[np.float32], kept: NDArray[np.float32]) -> Float:
     turn = down * (columns - middle[0]) - across * (rows - middle[1])
     # Few wide rows of float32: it is quick.
     basis = np.stack([across.ravel(), down.ravel(), turn.ravel() / kept.shape[1]]).astype(np.float32)
+    slope = basis[0] ** 2 + basis[1] ** 2
+    tells = slope > np.percentile(slope, PLAIN)
+    basis, off = np.ascontiguousarray(basis[:, tells]), off[tells]
     solved = np.zeros(3)
     for _ in range(ROUNDS):
         left = off - solved.astype(np.float32) @ basis

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from assessor.motion.flow import Float, Grey
 
-from .extent import MOST_MOVED, End, Travel
+from .extent import MOST_MOVED, NOTHING_HERE, End, Travel
 from .follow import Follower
 from .marker import Marked
 
@@ -84,9 +84,12 @@ class Slot:
             self.confirm(grey)
             return None
         # What moves beyond the tip is a clear sign; where nothing is seen to move it may just be plain.
+        if end is NOTHING_HERE:
+            self._astray += 1
+            return end if self._astray >= ASTRAY or not self.sure else None
         along = follower.seen_from(end.tip)[0]
         turned = math.cos(end.axis_rad - (follower.axis_rad or 0.0)) < 0
-        if along < -END_FAR * diagonal and not turned:
+        if along < -END_FAR * diagonal and not turned and not end.ground:
             return None
         self._astray += 1
         return end if self._astray >= ASTRAY or (along > 0 and not self.sure) else None
