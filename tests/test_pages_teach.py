@@ -153,7 +153,7 @@ def test_a_zip_is_uploaded_graded_and_listed_without_loading_the_page_again(page
 def test_what_is_no_photo_is_said_before_it_is_sent(page: Page, room: School) -> None:
     page.goto(f"{origin(room.client)}/assignments/{room.ids['assignment']}")
     page.set_input_files("#files", {"name": "essay.doc", "mimeType": "text/plain", "buffer": b"x"})  # type: ignore[arg-type]
-    page.get_by_role("alert").get_by_text("no photo and no zip").wait_for()
+    page.get_by_role("alert").get_by_text("no photo, clip or zip").wait_for()
 
 
 def test_the_list_is_filtered_in_place(page: Page, room: School) -> None:
