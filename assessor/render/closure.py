@@ -214,7 +214,7 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
     pairs = [_bites(curve, row, float(u), rng, 0.0) for u in at_u]
     if rng.random() < 0.85:
         _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * start - 1), rng)
-    tied, cornered = 0.5, 0.3
+    tied, cornered = 0.4, 0.45
     how = float(rng.random())
     for i in range(len(pairs) - 1):
         bites = pairs[i].copy()
@@ -224,6 +224,11 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
             knot = pairs[i][start] + share * (pairs[i + 1][start] - pairs[i][start])
             closure.strands.append(_strand(bites[start], knot, row, rng))
             closure.strands.append(_strand(knot, bites[1 - start], row, rng))
+            if rng.random() < 0.5:  # the loop that it was tied with
+                far = bites[1 - start] + rng.uniform(0.02, 0.2) * (knot - bites[1 - start])
+                closure.strands.append(
+                    _strand(knot, far + rng.normal(0, 0.06, 2) * sum(row.bite_mm), row, rng)
+                )
             _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng)
             closure.stitches.append(StitchTruth(bites, knot, (False, False)))
             closure.punctures += [bites[0], bites[1]]

@@ -97,6 +97,7 @@ def draw_grid(
 def draw_incision(
     canvas: Canvas,
     curve: Curve,
+    kit: str,
     stitch_mm: float,
     ink: Colour | None,
     ink_width_mm: float,
@@ -104,7 +105,7 @@ def draw_incision(
     slit_alpha: float,
     rng: np.random.Generator,
 ) -> None:
-    """The cut: an optional painted stripe, an optional gaping lens, a dark slit."""
+    """The cut: an optional painted stripe, a step, an optional gaping lens, a dark slit."""
     u = np.linspace(0, curve.length_mm, 60)
     line = curve.to_mm(u, 0.0)
     if ink is not None and rng.random() < 0.5:
@@ -115,6 +116,10 @@ def draw_incision(
             pale = tuple(np.clip(rng.uniform(0.7, 1.25) * np.array([165, 180, 225.0]), 0, 250))
             widths = ink_width_mm * rng.uniform(0.1, 0.6) * _wander(60, 0.12, rng)
             canvas.stroke(line, widths, pale, rng.uniform(0.3, 0.9), 0.1 * ink_width_mm)
+    step = rng.spawn(1)[0]  # its draws apart: a wound without it looks as it did
+    if kit == "silicone" and step.random() < 0.4:
+        _draw_step(canvas, curve, stitch_mm, step)
+        slit_alpha *= step.random() < 0.4
     if gape_mm > 0:
         share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
         s = np.linspace(0, 1, 30)
@@ -169,6 +174,29 @@ def _draw_lip(
     canvas.stroke(
         curve.to_mm(u, 0.0), 0.015 * stitch_mm, (30, 40, 70), rng.uniform(0.0, 0.7), 0.006 * stitch_mm
     )
+
+
+def _draw_step(canvas: Canvas, curve: Curve, stitch_mm: float, rng: np.random.Generator) -> None:
+    """One lip stands higher: paler up to its crisp edge, which is the cut; the other lip in its shade."""
+    u = np.linspace(0, curve.length_mm, 60)
+    side = float(rng.choice([-1.0, 1.0]))
+    crisp = stitch_mm * rng.uniform(0.002, 0.015)
+    light = np.zeros(canvas.fine.shape[:2], np.float32)
+    for sign, reach, gain in (
+        (side, rng.uniform(0.1, 0.6), rng.uniform(0.0, 0.3)),
+        (-side, np.exp(rng.uniform(np.log(0.03), np.log(0.4))), -rng.uniform(0.1, 0.5)),
+    ):
+        far = stitch_mm * reach * _wander(60, 0.08, rng)
+        band = Canvas(canvas.width, canvas.height, canvas.mm_to_px, canvas.supersample, channels=1)
+        outline = np.concatenate([curve.to_mm(u, -far), curve.to_mm(u, far)[::-1]])
+        band.polygon(outline, (gain,), 1.0, stitch_mm * reach * rng.uniform(0.03, 0.5))
+        beyond = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, -sign * 4 * far)[::-1]])
+        band.polygon(beyond, (0.0,), 1.0, crisp)
+        light += band.fine[:, :, 0]
+    canvas.multiply(1 + light)
+    if rng.random() < 0.4:  # its rim catches light
+        rim = curve.to_mm(u, side * 0.012 * stitch_mm)
+        canvas.stroke(rim, 0.02 * stitch_mm, (215, 225, 245), rng.uniform(0.1, 0.6), crisp)
 
 
 def _draw_ink(
@@ -227,6 +255,32 @@ def draw_dots(canvas: Canvas, at_mm: Points, radius_mm: float, ink: Colour, rng:
         canvas.polygon(p + blob, ink, alpha * rng.uniform(0.7, 1.0), soft * r)
         if rng.random() < 0.25:
             canvas.disc(p, 2.2 * r, ink, 0.25 * rng.random(), 0.8 * r)
+
+
+def smear_dots(
+    canvas: Canvas, at_mm: Points, radius_mm: float, stitch_mm: float, ink: Colour, rng: np.random.Generator
+) -> None:
+    """Ink dots worn by gloves and thread: streaks out of them, mostly across the wound (it runs along x)."""
+    lean, strength, reach = rng.normal(0, 0.5), rng.uniform(0.2, 0.8), rng.uniform(0.06, 0.25) * stitch_mm
+    for p in at_mm:
+        for _ in range(int(rng.integers(0, 7))):
+            angle = rng.choice([-1.0, 1.0]) * np.pi / 2 + (lean if rng.random() < 0.7 else rng.normal(0, 1.2))
+            way = np.array([np.cos(angle), np.sin(angle)]) * reach * rng.uniform(0.3, 1.2)
+            start = p + rng.normal(0, 0.4, 2) * radius_mm
+            width = radius_mm * rng.uniform(0.15, 0.9) * np.linspace(1.0, 0.3, 6)
+            line = start + np.linspace(0, 1, 6)[:, None] * way
+            canvas.stroke(line, width, ink, strength * rng.uniform(0.3, 1.0), 0.3 * float(width[0]))
+
+
+def wash_ink(canvas: Canvas, curve: Curve, stitch_mm: float, ink: Colour, rng: np.random.Generator) -> None:
+    """Ink that wet gloves have spread over the row, in patches."""
+    u = np.linspace(0, curve.length_mm, 40)
+    aside = stitch_mm * np.cumsum(rng.normal(0, 0.05, 40))
+    wash = Canvas(canvas.width, canvas.height, canvas.mm_to_px, canvas.supersample, channels=1)
+    width = stitch_mm * rng.uniform(0.4, 1.1) * _wander(40, 0.12, rng)
+    wash.stroke(curve.to_mm(u, aside), width, (rng.uniform(0.1, 0.5),), 1.0, 0.1 * stitch_mm)
+    patchy = noise_field(canvas.fine.shape[:2], (0.15, 0.04), (0.5, 0.25), rng)
+    canvas.blend_mask(wash.fine[:, :, 0] * np.clip(1 + patchy, 0, 1.6), ink)
 
 
 def draw_dimples(

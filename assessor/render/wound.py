@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from assessor.render.canvas import Canvas, Colour, Points, apply_homography
 from assessor.render.closure import CLOSURES, Closure, Curve, Row, StitchTruth, make_curve
 from assessor.render.clutter import INKS
-from assessor.render.pad import draw_dimples, draw_dots, draw_incision, draw_staple
+from assessor.render.pad import draw_dimples, draw_dots, draw_incision, draw_staple, smear_dots, wash_ink
 from assessor.render.relief import shade_relief
 from assessor.render.thread import THREADS, Thread, draw_knot, draw_strand
 
@@ -49,7 +49,7 @@ class Wound:
     dot_radius_mm: float
     crosses_mm: tuple[Points, ...]
     holes_mm: Points
-    sunk: float  # how far the skin hides the strands between their bites, 0 to 1
+    sunk: float  # how far the skin hides the strands between their bites, 0 to 1; above, some are gone whole
     bleed: float  # how far the ink has run into the skin around it, 0 to 1
 
 
@@ -131,6 +131,8 @@ def sample_wound(
         k = int(rng.integers(2, 14))
         side = rng.choice([-1.0, 1.0], k) * stitch * rng.uniform(0.3, 0.7, k)
         holes = curve.to_mm(rng.uniform(0, length, k), side)
+    # where every stitch has its knot, the skin may close over all else of it
+    deepest = 1.4 if technique in ("simple_interrupted", "vertical_mattress") else 0.9
     sides = 0.0
     if kit != "rubber" and rng.random() < 0.22:
         sides = stitch * float(rng.uniform(0.05, 0.4))
@@ -141,7 +143,9 @@ def sample_wound(
         closure=closure,
         row=row,
         thread=thread,
-        sunk=float(rng.uniform(0.2, 0.9)) if kit == "skin" and rng.random() < 0.4 else 0.0,
+        sunk=min(0.2 + 1.2 * float(rng.random()) ** 2, deepest)
+        if kit == "skin" and rng.random() < 0.4
+        else 0.0,
         stitch_mm=stitch,
         gap_mm=gap,
         ink=ink if painted else None,
@@ -225,7 +229,15 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
     """Paint all of a wound on the canvas (its mm are the canvas's mm)."""
     closure, thread, stitch = wound.closure, wound.thread, wound.stitch_mm
     draw_incision(
-        canvas, wound.curve, stitch, wound.ink, wound.ink_width_mm, wound.gape_mm, wound.slit_alpha, rng
+        canvas,
+        wound.curve,
+        wound.kit,
+        stitch,
+        wound.ink,
+        wound.ink_width_mm,
+        wound.gape_mm,
+        wound.slit_alpha,
+        rng,
     )
     if rng.random() < 0.25:  # dots of ink at the incision's ends
         for u in (0.0, wound.curve.length_mm):
@@ -241,6 +253,11 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
         reach = wound.dot_radius_mm * rng.uniform(1.5, 4.0)
         canvas.disc(p, reach, wound.dot_ink, wound.bleed * rng.uniform(0.3, 1.0), 0.7 * reach)
     draw_dots(canvas, wound.dots_mm, wound.dot_radius_mm, wound.dot_ink, rng)
+    worn = rng.spawn(1)[0]  # its draws apart: a wound without it looks as it did
+    if wound.kit == "skin" and worn.random() < 0.4:
+        smear_dots(canvas, wound.dots_mm, wound.dot_radius_mm, stitch, wound.dot_ink, worn)
+    if wound.kit == "skin" and worn.random() < 0.15:
+        wash_ink(canvas, wound.curve, stitch, wound.dot_ink, worn)
     for p in wound.holes_mm:
         canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
     for cross in wound.crosses_mm:
@@ -284,7 +301,7 @@ def _parts(line: Points, sunk: float, rng: np.random.Generator) -> list[tuple[Po
         return [(line, 1.0)]
     cuts = np.sort(rng.integers(1, len(line) - 1, 2))
     pieces = [line[: cuts[0] + 1], line[cuts[0] : cuts[1] + 1], line[cuts[1] :]]
-    return [(p, 1.0 - sunk * float(rng.uniform(0.2, 1.0))) for p in pieces if len(p) > 1]
+    return [(p, max(1.0 - sunk * float(rng.uniform(0.2, 1.0)), 0.0)) for p in pieces if len(p) > 1]
 
 
 @dataclass(frozen=True, slots=True)
