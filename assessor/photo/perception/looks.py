@@ -20,6 +20,7 @@ _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be 
 _LITTLE = 1.0  # worth of a view that shows a stitch at most
 _DOUBT = 0.9  # mean confidence below which half the size is tried: a ruler beside the row doubles it
 _OTHER_SIZES = (0.6, 1.6)
+_SHOWN = 0.3  # mean confidence from which stitches are worth aiming at: below, a ruler's ticks may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,17 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         other = [_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES]
         best = max([best, *other], key=lambda v: v.worth)
     best = _aimed(photo, best, known)
-    if best.worth >= _LITTLE and _doubtful(best):
+    if best.worth >= _LITTLE and _sureness(best) < _DOUBT:
         half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
         alike = len(half.stitches) == len(best.stitches)
-        if half.worth > best.worth and (alike or not _doubtful(half)):
+        if half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
             best = _aimed(photo, half, known)
     return best
 
 
-def _doubtful(view: View) -> bool:
-    """Whether its stitches are on the whole not sure, or not of the size the network knows."""
-    return view.worth < _DOUBT * max(len(view.stitches), 1)
+def _sureness(view: View) -> float:
+    """Its worth a stitch: low where they are not sure, or not of the size the network knows."""
+    return view.worth / max(len(view.stitches), 1)
 
 
 def _aimed(photo: Pyramid, best: View, known: Calibration) -> View:
@@ -93,7 +94,7 @@ def _median_length(stitches: list[RowStitch]) -> float:
 
 def _better_aim(view: View) -> tuple[Curve, float] | None:
     """The course and stitch length for another look; None when this one is good."""
-    if not view.stitches:
+    if not view.stitches or float(np.mean([s.confidence for s in view.stitches])) < _SHOWN:
         return None
     ratio = _median_length(view.stitches) / STITCH_PX
     middles = np.array([s.seen.bites.mean(0) for s in view.stitches])
