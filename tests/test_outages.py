@@ -131,6 +131,19 @@ def test_photos_on_s3(s3: ThreadedMotoServer, tmp_path: Path) -> None:
         assert room.ask("pupil", "GET", "/submissions").json()["total"] == 1
 
 
+def test_a_clip_on_s3(s3: ThreadedMotoServer, tmp_path: Path) -> None:
+    with school(data_dir=tmp_path, store_url="s3://photos/school", workers=1) as room:
+        number = room.hand_in_clip("pupil", clip=b"clip 0123456789")
+        assert room.ask("pupil", "GET", f"/submissions/{number}").json()["state"] == "graded"
+        whole = room.ask("pupil", "GET", f"/submissions/{number}/clip", headers={"range": "bytes=5-8"})
+        assert (whole.status_code, whole.content) == (200, b"clip 0123456789")  # parts come from folders alone
+        assert not (tmp_path / "blobs").exists()
+        stored = hashes(room)
+        assert room.ask("pupil", "DELETE", f"/submissions/{number}").status_code == 204
+        blobs = open_blobs("s3://photos/school", tmp_path)
+        assert not any(blobs.is_whole(sha256) for sha256 in stored)
+
+
 def hashes(room: School) -> list[str]:
     from api.store.models import Blob
 
