@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from browser import DESKTOP, PHONE, chromium, faults, let_in, needs_chromium, origin, sign_in, watched
-from playwright.sync_api import Browser, Page, expect
 from school import School, school
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from browser import (  # noqa: E402
+    DESKTOP,
+    PHONE,
+    faults,
+    let_in,
+    needs_chromium,
+    origin,
+    sign_in,
+    watched,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 pytestmark = needs_chromium
 CLIP = {"name": "hold.mp4", "mimeType": "video/mp4", "buffer": b"steady 30"}
@@ -17,12 +32,6 @@ CLIP = {"name": "hold.mp4", "mimeType": "video/mp4", "buffer": b"steady 30"}
 def room() -> Iterator[School]:
     with school() as found:
         let_in(found, "pupil", "teacher")
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 
@@ -43,7 +52,7 @@ def test_a_clip_is_handed_in_and_its_measures_come_by_themselves(page: Page, roo
     page.get_by_role("button", name="Hand it in").click()
     page.get_by_text("Right hand: Tremor 30 micrometres, peak at 9.1 hertz.").wait_for()
     page.get_by_role("heading", name="Measures, no automatic mark").wait_for()
-    expect(page.locator(".curve canvas")).to_have_count(2)
+    sync_api.expect(page.locator(".curve canvas")).to_have_count(2)
     assert faults(page) == []
     page.goto(f"{here}/progress")
     page.get_by_role("heading", name="Your hands").wait_for()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from api.exports.table import whose
 from api.motion_words import by_hand
 from api.store.exports import Graded
 from api.store.motion_digest import motion_metrics
@@ -53,12 +54,7 @@ def to_csv(graded: Iterable[Graded]) -> bytes:
 def _of_clip(one: Graded) -> Iterator[dict[str, Cell]]:
     subject, document = one.row.submission, one.document
     common: dict[str, Cell] = {
-        "submission": subject.id,
-        "participant": one.name,
-        "participant_id": None if one.blind else subject.participant_id,
-        "email": one.email,
-        "file": None if one.blind else subject.file_name,
-        "state": one.row.state,
+        **whose(one),
         "task": (subject.motion or {}).get("task"),
         "sha256": subject.blob_sha256,
     }

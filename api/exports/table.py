@@ -39,20 +39,31 @@ def row(one: Graded) -> dict[str, Cell]:
         cells = {k: v for k, v in found[main_wound(one.document) or 0].items() if k not in _TAKEN}
         cells["sha256"] = subject.blob_sha256
     points = one.points
-    return cells | {
+    return (
+        cells
+        | whose(one)
+        | {
+            "kind": subject.kind,
+            "points": points[0] if points else None,
+            "points_of": points[1] if points else None,
+            "percent": 100 * points[0] / points[1] if points else None,
+            "override_reason": mark.reason if mark else None,
+            "assessor_points": result.points if result else None,
+            "assessor_points_of": result.points_of if result else None,
+        }
+    )
+
+
+def whose(one: Graded) -> dict[str, Cell]:
+    """What the tables of photos and of clips say alike of a submission: which, whose, how far it is."""
+    subject = one.row.submission
+    return {
         "submission": subject.id,
-        "kind": subject.kind,
         "participant": one.name,
         "participant_id": None if one.blind else subject.participant_id,
         "email": one.email,
         "file": None if one.blind else subject.file_name,
         "state": one.row.state,
-        "points": points[0] if points else None,
-        "points_of": points[1] if points else None,
-        "percent": 100 * points[0] / points[1] if points else None,
-        "override_reason": mark.reason if mark else None,
-        "assessor_points": result.points if result else None,
-        "assessor_points_of": result.points_of if result else None,
     }
 
 

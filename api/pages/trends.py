@@ -55,19 +55,13 @@ def techniques(points: Sequence[Point]) -> list[tuple[str, int]]:
 def cards(points: Sequence[Point], technique: str) -> list[Card]:
     """Cards of the measures that were measured at least once in rows of this technique."""
     here = [p for p in points if p.technique == technique]
-    places = {number: at for at, number in enumerate(sorted({p.submission_id for p in here}))}
     out = []
     for metric in DIRECTION:
         of_metric = [p for p in here if p.name == metric]
         hands = sorted({p.hand for p in of_metric}, key=lambda name: name or "~")
-        rows = [(name, [p for p in of_metric if p.hand == name]) for name in hands]
-        if not rows:
-            continue
-        series = [
-            (hand(name), [_value(p, places[p.submission_id], metric) for p in row]) for name, row in rows
-        ]
-        trends = tuple(_trend(metric, hand(name), row) for name, row in rows)
-        out.append(Card(metric, chart(metric, series), trends))
+        rows = [(hand(name), [p for p in of_metric if p.hand == name]) for name in hands]
+        if rows:
+            out.append(_card(metric, rows, here))
     return out
 
 
@@ -79,18 +73,26 @@ def tasks(points: Sequence[MotionPoint]) -> list[tuple[str, int]]:
 def clip_cards(points: Sequence[MotionPoint], task: str) -> list[Card]:
     """Cards of the measures that were had at least once of clips of this task; a line for each hand."""
     here = [p for p in points if p.task == task]
-    places = {number: at for at, number in enumerate(sorted({p.submission_id for p in here}))}
     out = []
     for metric in TRENDS:
         of_metric = [p for p in here if p.metric == metric]
         hands = [name for name in HANDS if any(p.hand == name for p in of_metric)]
-        if not hands:
-            continue
         rows = [(HAND_NAMES[name], [p for p in of_metric if p.hand == name]) for name in hands]
-        series = [(name, [_value(p, places[p.submission_id], metric) for p in row]) for name, row in rows]
-        trends = tuple(_trend(metric, name, row, "clip") for name, row in rows)
-        out.append(Card(metric, chart(metric, series), trends))
+        if rows:
+            out.append(_card(metric, rows, here, "clip"))
     return out
+
+
+def _card(
+    metric: str,
+    rows: Sequence[tuple[str, Sequence[Point | MotionPoint]]],
+    here: Sequence[Point | MotionPoint],
+    what: str = "row",
+) -> Card:
+    """Of one measure: its `rows` by hand, placed among all that is shown, `here`."""
+    places = {number: at for at, number in enumerate(sorted({p.submission_id for p in here}))}
+    series = [(name, [_value(p, places[p.submission_id], metric) for p in row]) for name, row in rows]
+    return Card(metric, chart(metric, series), tuple(_trend(metric, name, row, what) for name, row in rows))
 
 
 def _value(p: Point | MotionPoint, at: int, metric: str) -> Value:
@@ -104,7 +106,7 @@ def _with_sd(p: Point | MotionPoint, metric: str) -> str:
     return text if p.sd is None else f"{text} ± {metric_number(p.sd, metric)}"
 
 
-def _trend(metric: str, of_hand: str, row: Sequence[Point | MotionPoint], what: str = "row") -> Trend:
+def _trend(metric: str, of_hand: str, row: Sequence[Point | MotionPoint], what: str) -> Trend:
     values = [p.value for p in row if p.value is not None]
     found = change(values, [p.sd for p in row])
     if found is None:
