@@ -54,12 +54,15 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def grade(request: GradeRequest) -> GradeReply:
-    """Obey the photo's first word: hang, die, hog (GiB), break, refuse, or else be graded."""
+    """Obey the photo's first word: hang, die (or unless a file is there), hog (GiB), break, refuse, wait for
+    a file, or else be graded."""
     match request.photo.split(b" ", 1)[0]:
         case b"hang":
             time.sleep(3600)
         case b"die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case b"unless":
+            _die_unless(request.photo)
         case b"hog":
             bytes(int(request.photo.split()[1]) << 30)  # zeros: address space, hardly any memory
         case b"break":
@@ -67,8 +70,7 @@ def grade(request: GradeRequest) -> GradeReply:
         case b"refuse":
             raise IntakeError("not_an_image", "This is no photo.", "Send a photo.")
         case b"wait":  # until the test makes the named file
-            path = request.photo.split(b" ", 1)[1].decode()
-            while not os.path.exists(path):
+            while not _is_there(request.photo):
                 time.sleep(0.01)
     if request.picture == "bare":
         return GradeReply(b"", jpeg((400, 300), (200, 170, 150)))
@@ -78,22 +80,34 @@ def grade(request: GradeRequest) -> GradeReply:
 
 
 def measure(request: MeasureRequest) -> GradeReply:
-    """Obey the clip's first word: hang, die, refuse, or else be measured; "steady 20" trembles by 20 um."""
+    """Obey the clip's first word as a photo's, or else be measured; "steady 20" trembles by 20 um."""
     clip = request.clip if isinstance(request.clip, bytes) else Path(request.clip).read_bytes()
     match clip.split(b" ", 1)[0]:
         case b"hang":
             time.sleep(3600)
         case b"die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case b"unless":
+            _die_unless(clip)
         case b"refuse":
             raise MotionError("not_a_clip", "This is no clip.", "Send a video.")
         case b"wait":  # until the test makes the named file
-            while not os.path.exists(clip.split(b" ", 1)[1].decode()):
+            while not _is_there(clip):
                 time.sleep(0.01)
     rms = float(clip.split()[1]) if clip.startswith(b"steady ") else 42.0
     found = motion(request.options, request.name, rms)
     document = {**found.to_json(), "repeatability": repeatability(found)}
     return GradeReply(json.dumps(document).encode(), jpeg((640, 480), (120, 140, 90)))
+
+
+def _is_there(said: bytes) -> bool:
+    """Whether the file exists that is named by the second word."""
+    return os.path.exists(said.split(b" ")[1].decode())
+
+
+def _die_unless(said: bytes) -> None:
+    if not _is_there(said):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def motion(options: MotionOptions, name: str, rms: float) -> MotionAssessment:

@@ -132,7 +132,7 @@ def test_reports_say_what_was_measured_and_why_not(room: School) -> None:
 def test_names_in_reports_are_no_boxes(package: str, name: str, other: str) -> None:
     if package and not list(Path("/usr/share/doc").glob(package)):
         pytest.skip(f"apt-get install {package}")
-    nothing = ClassSummary({}, [], {}, {}, {})
+    nothing = ClassSummary({}, [], {}, {}, {}, {})
 
     def drawn(title: str) -> bytes:
         document = pypdfium2.PdfDocument(class_pdf([], nothing, title))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from api.exports.table import whose
+from api.exports.table import refusal, whose
 from api.motion_words import by_hand
 from api.store.exports import Graded
 from api.store.motion_digest import motion_metrics
@@ -34,6 +34,7 @@ COLUMNS = (
     "warnings",
     "error_code",
     "error",
+    "what_to_do",
     "sha256",
     "software_version",
 )
@@ -57,19 +58,18 @@ def _of_clip(one: Graded) -> Iterator[dict[str, Cell]]:
         **whose(one),
         "task": (subject.motion or {}).get("task"),
         "sha256": subject.blob_sha256,
+        **refusal(one),
     }
     if document is None:
         yield common
         return
-    error, score, scale = document.get("error") or {}, document["score"], document["scale"]
+    score, scale = document["score"], document["scale"]
     common |= {
         "duration_s": document["video"]["duration_s"],
         "frames_per_s": document["video"]["real_fps"],
         "scale_mm_per_px": scale["mm_per_px"] if scale else None,
         "steadiness_points": score["points"] if score else None,
         "warnings": "; ".join(warning["code"] for warning in document["warnings"]),
-        "error_code": error.get("code"),
-        "error": error.get("text"),
         "software_version": document["software_version"],
     }
     hands = by_hand({row.name: row for row in motion_metrics(document)})

@@ -11,11 +11,14 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from api import motion_words
+from api.broken import why
 from api.exports.sheet import histogram, most
 from api.motion_words import by_hand
 from api.store.digest import main_wound
 from api.store.exports import Graded
+from api.store.models import Kind
 from api.store.motion_digest import motion_metrics
+from api.store.submissions import State
 from api.store.summaries import ClassSummary
 from assessor.results import Target
 from assessor.rubric.words import LABELS, aim, number, percent
@@ -31,6 +34,18 @@ NO_MARK = (
     "There is no rubric for motion, so the assessor gives no points for it: an instructor may. Path and time "
     "say how much was done, not how well."
 )
+_NO_GRADE: dict[tuple[Kind, State], str] = {
+    ("photo", "waiting"): "No grade: not graded yet",
+    ("photo", "graded"): "No grade: too little could be measured",
+    ("photo", "refused"): "No grade: the photo could not be graded",
+    ("photo", "failed"): "No grade: grading broke down",
+    ("photo", "cancelled"): "No grade: stopped before it was graded",
+    ("clip", "waiting"): "Not measured yet",
+    ("clip", "graded"): "Measured, not marked",
+    ("clip", "refused"): "The clip could not be measured",
+    ("clip", "failed"): "Measuring broke down",
+    ("clip", "cancelled"): "Stopped before it was measured",
+}
 FOOT = "Surface geometry of a practice pad, from a photo. For training; not for patients or credentialing."
 
 
@@ -58,7 +73,11 @@ def trainee_pdf(one: Graded, picture: bytes | None) -> bytes:
         parts += [Paragraph(f"<b>Changed by the instructor:</b> {reason}", styles["body"])]
     document = one.document or {}
     at = main_wound(document)
-    if "error" in document:
+    if one.row.fault is not None:
+        parts += [Paragraph(_text(" ".join(why(one.row.fault))), styles["body"])]
+    elif one.row.result is None:
+        pass
+    elif "error" in document:
         error = document["error"]
         parts += [Paragraph(_text(f"{error['text']} {error['hint']}"), styles["body"])]
     elif "tips" in document:
@@ -105,10 +124,8 @@ def class_pdf(graded: Iterable[Graded], summary: ClassSummary, title: str) -> by
 
 def _grade(one: Graded) -> str:
     points = one.points
-    if points is None and one.row.submission.kind == "clip":
-        return "Measured, not marked" if one.row.result is not None else "Not measured yet"
     if points is None:
-        return "No grade: " + ("not graded yet" if one.row.result is None else "too little could be measured")
+        return _NO_GRADE[one.row.submission.kind, one.row.state]
     return f"{number(points[0])} of {number(points[1])} points ({percent(points[0] / points[1])})"
 
 
@@ -164,22 +181,25 @@ def _line(one: Graded) -> list[str]:
     document, points = one.document or {}, one.points
     if "error" in document:
         return [one.name, "", "", "", document["error"]["text"]]
+    if one.row.fault is not None:
+        return [one.name, "", "", "", why(one.row.fault)[0]]
     if one.row.submission.kind == "clip":
         return _clip_line(one)
     at = main_wound(document)
     wound = document["wounds"][at] if at is not None else None
+    faults = [hint["code"].replace("_", " ") for hint in wound["hints"]] if wound else []
     return [
         one.name,
         wound["technique"]["name"].replace("_", " ") if wound else "",
         f"{number(points[0])} of {number(points[1])}" + (" *" if one.row.override else "") if points else "",
         percent(points[0] / points[1]) if points else "",
-        ", ".join(h["code"].replace("_", " ") for h in wound["hints"]) if wound else "not graded",
+        ", ".join(faults) if wound else _NO_GRADE["photo", one.row.state],
     ]
 
 
 def _clip_line(one: Graded) -> list[str]:
     points = one.points
-    said = "not measured yet"
+    said = _NO_GRADE["clip", one.row.state].lower()
     if one.document is not None:
         metrics = {row.name: row for row in motion_metrics(one.document)}
         tremor = motion_words.in_short(metrics, "tremor_rms_um", "tremor_rms_px")

@@ -66,6 +66,8 @@ def _class(book: Any, summary: ClassSummary, title: str, bold: Any) -> None:
     rows += [((code, n), False) for code, n in most(summary.hints)]
     rows += [((), False), (("refused for", "submissions"), True)]
     rows += [((code, n), False) for code, n in most(summary.refusals)]
+    rows += [((), False), (("broke down", "submissions"), True)]
+    rows += [((code, n), False) for code, n in most(summary.failures)]
     for at, (cells, is_head) in enumerate(rows):
         _write(sheet, at, cells, bold if is_head else None)
     chart = book.add_chart({"type": "column"})

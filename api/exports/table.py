@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from api.broken import why
 from api.store.digest import main_wound
 from api.store.exports import Graded
 from assessor.report import tables
@@ -32,9 +33,9 @@ def row(one: Graded) -> dict[str, Cell]:
     """What a submission is in every table; of the wound that its grade is about."""
     subject, result, mark = one.row.submission, one.row.result, one.row.override
     cells: dict[str, Cell] = {}
-    if one.document is not None and subject.kind == "clip":  # its measures: exports/clips.py
-        cells = {"error_code": result.error_code if result else None, "sha256": subject.blob_sha256}
-    elif one.document is not None:
+    if one.document is None or subject.kind == "clip":  # a clip's measures: exports/clips.py
+        cells = {**refusal(one), "sha256": subject.blob_sha256}
+    else:
         found = tables.rows(one.document, photo="", name="")
         cells = {k: v for k, v in found[main_wound(one.document) or 0].items() if k not in _TAKEN}
         cells["sha256"] = subject.blob_sha256
@@ -65,6 +66,15 @@ def whose(one: Graded) -> dict[str, Cell]:
         "file": None if one.blind else subject.file_name,
         "state": one.row.state,
     }
+
+
+def refusal(one: Graded) -> dict[str, Cell]:
+    """Why there are no measures, and what to do: of what was refused, and of what broke down."""
+    if one.row.fault is not None:
+        text, hint = why(one.row.fault)
+        return {"error_code": one.row.fault, "error": text, "what_to_do": hint}
+    error = (one.document or {}).get("error") or {}
+    return {"error_code": error.get("code"), "error": error.get("text"), "what_to_do": error.get("hint")}
 
 
 def to_csv(graded: Iterable[Graded]) -> bytes:

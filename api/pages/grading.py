@@ -94,6 +94,7 @@ def assignment(
             desk.session,
             [row.result.id for row in found.items if row.result and row.submission.kind == "clip"],
         ),
+        "counts": overview.counts(desk.session, [task.id])[task.id],
         "total": found.total,
         "offset": offset,
         "limit": ON_A_PAGE,
@@ -105,7 +106,6 @@ def assignment(
     return desk.show(
         "grading.html",
         **values,
-        counts=overview.counts(desk.session, [task.id])[task.id],
         mixed=overview.has_clips(desk.session, task.id),
         techniques=TECHNIQUES,
         hints=sorted(summary.hints.items(), key=lambda item: -item[1]),
@@ -160,7 +160,11 @@ def summary(desk: AtDesk, assignment_id: Id) -> HTMLResponse:
         # Pixels of one photo are not those of another.
         strips=[s for name in (*METRICS, *_OF_CLIPS) if (s := _strip(name, found.metrics.get(name, [])))],
         hints=sorted(found.hints.items(), key=lambda item: -item[1]),
-        refusals=sorted(found.refusals.items(), key=lambda item: -item[1]),
+        unread=[
+            (state, code, count)
+            for state, counted in (("refused", found.refusals), ("failed", found.failures))
+            for code, count in sorted(counted.items(), key=lambda item: -item[1])
+        ],
     )
 
 

@@ -41,7 +41,8 @@ def work(desk: AtDesk, submission_id: Id) -> HTMLResponse:
         task=task,
         mine=mine,
         teaches=teaches,
-        failed=None if row.result else overview.failed(desk.session, submission_id),
+        # Of a clip also where an earlier result stays: it has no other way to be measured than a job.
+        failed=overview.failed(desk.session, submission_id) if found.kind == "clip" else row.fault,
         being_graded=overview.being_graded(desk.session, submission_id),
         older_reading=bool(corrections.of_older_readings(desk.session, [submission_id])),
         may_correct=teaches or (mine and task is None),

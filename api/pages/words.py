@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from api import motion_words
+from api.broken import why
 from assessor.rubric.words import LABELS, number
 
 METRIC_LABELS = LABELS
 HANDS = {"dominant": "dominant hand", "non_dominant": "other hand", None: "hand not said"}
-STATES = {"waiting": "waiting", "graded": "graded", "refused": "not gradable"}
 FAULTS = {
     "bites_short": "bites too short",
     "bites_long": "bites too long",
@@ -124,6 +124,7 @@ def _declared(text: str) -> str:
 FILTERS: dict[str, Any] = {
     "fault": fault,
     "plain": plain,
+    "why": why,
     "clip_task": motion_words.task,
     "in_short": motion_words.in_short,
     "technique": technique,

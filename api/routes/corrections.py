@@ -11,14 +11,14 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, StringConstraints
 from sqlalchemy.orm import Session
 
-from api.errors import ServiceError, documented, not_there
+from api.errors import ServiceError, documented
 from api.form import parse_options
 from api.job import GradeReply, GradeRequest, document_name
 from api.routes.submissions import JPEG, HandedIn, SubmissionOut, submission_out
 from api.schema import LARGEST_ID, Id, Strict, Word
 from api.security import SignedIn, Writing, database
-from api.store import corrections, practice, submissions
-from api.store.models import DECLARED, Hand, Submission
+from api.store import corrections, jobs, practice, submissions
+from api.store.models import DECLARED, Assignment, Hand, Submission
 from api.store.scope import Caller
 from api.store.submissions import Row
 from api.workers import WorkerPool
@@ -120,8 +120,8 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
                 "conflict", "A clip has no stitches to correct", "Measure it again: /measurements."
             )
         result = submissions.rows(session, [submission_id], eyes=caller)[0].result
-        if result is None:
-            not_there("result yet")
+        task = session.get(Assignment, found.assignment_id) if found.assignment_id else None
+        key = result.rubric_key if result else jobs.rubric_key(session, task)
         # What was corrected before stays corrected, as long as it is the same reading.
         corrected = corrections.standing(session, submission_id, __version__)
         if form.wounds is not None:
@@ -135,9 +135,9 @@ def _read(request: Request, caller: Caller, submission_id: int, form: Correction
             file_name=document_name(found.id),
             changes=changes,
             declared=declared,
-            options=_options(declared, result.rubric_key),
-            rubric_key=result.rubric_key,
-            rubric_toml=practice.rubric_text(session, result.rubric_key),
+            options=_options(declared, key),
+            rubric_key=key,
+            rubric_toml=practice.rubric_text(session, key),
             correction=corrected,
         )
 

@@ -113,6 +113,7 @@ class Summary(BaseModel):
     metrics: dict[str, Spread]
     hints: dict[str, int] = Field(description="how many submissions got each hint")
     refusals: dict[str, int] = Field(description="how many were refused for each reason")
+    failures: dict[str, int] = Field(description="how many broke grading again and again, by what broke")
 
 
 def _course(course: Course) -> CourseOut:
@@ -227,6 +228,7 @@ def summarise(caller: SignedIn, session: Reading, assignment_id: Id) -> Summary:
         metrics={name: s for name, values in found.metrics.items() if (s := _spread(values))},
         hints=found.hints,
         refusals=found.refusals,
+        failures=found.failures,
     )
 
 

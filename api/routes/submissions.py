@@ -68,7 +68,10 @@ class MarkOut(BaseModel):
 class SubmissionOut(BaseModel):
     id: int
     kind: Kind
-    state: State
+    state: State = Field(
+        description="of one without a result: waiting, failed (broke grading again and again), or cancelled"
+    )
+    error_code: str | None = Field(description="why it was refused or has failed")
     person_id: int | None = Field(description="null, as `participant`, where the assignment is marked blind")
     assignment_id: int | None
     file: str = Field(description='"submission 12" where the assignment is marked blind')
@@ -141,6 +144,7 @@ def submission_out(row: Row, caller: Caller) -> SubmissionOut:
         id=s.id,
         kind=s.kind,
         state=row.state,
+        error_code=row.error_code,
         person_id=None if hidden else s.person_id,
         assignment_id=s.assignment_id,
         file=f"submission {s.id}" if hidden else s.file_name,

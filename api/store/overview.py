@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, load_only
 
+from api.store.fate import ended
 from api.store.jobs import OPEN, rubric_key
 from api.store.models import (
     DECLARED,
@@ -29,10 +30,12 @@ class Counts:
     total: int = 0
     graded: int = 0
     refused: int = 0
+    failed: int = 0
+    cancelled: int = 0
 
     @property
     def waiting(self) -> int:
-        return self.total - self.graded - self.refused
+        return self.total - self.graded - self.refused - self.failed - self.cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,10 @@ def counts(session: Session, assignment_ids: Sequence[int]) -> dict[int, Counts]
             func.count(),
             func.count(Result.id) - func.count(Result.error_code),
             func.count(Result.error_code),
+            func.count().filter(Result.id.is_(None), ended("failed")),
+            func.count().filter(Result.id.is_(None), ended("cancelled")),
         )
-        .outerjoin(Result, and_(Result.submission_id == Submission.id, Result.counts))
+        .outerjoin(Result, counting())
         .where(Submission.assignment_id.in_(assignment_ids))
         .group_by(Submission.assignment_id)
     )

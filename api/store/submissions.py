@@ -7,12 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from api.errors import ServiceError, not_there
 from api.store import unseen
 from api.store.digest import digest
+from api.store.fate import Fate, ended, fates_of
 from api.store.insert import insert_new
 from api.store.models import (
     DECLARED,
@@ -30,7 +43,7 @@ from api.store.models import (
 from api.store.page import Page, Slice, count
 from api.store.scope import Caller, judges_submission, sees_submission
 
-State = Literal["waiting", "graded", "refused"]
+State = Literal["waiting", "graded", "refused", "failed", "cancelled"]
 Order = Literal["newest", "oldest", "lowest", "highest", "outliers"]
 
 
@@ -50,19 +63,27 @@ class Filter:
 class Row:
     """A submission with the result that counts and the mark that overrides it, if there are any.
 
-    `blind`: who judges it is not to know whose it is.
+    `blind`: who judges it is not to know whose it is. `fate`, `fault`: where there is no result for good,
+    what became of it and the code of what broke.
     """
 
     submission: Submission
     result: Result | None
     override: Mark | None
     blind: bool = False
+    fate: Fate | None = None
+    fault: str | None = None
 
     @property
     def state(self) -> State:
         if self.result is None:
-            return "waiting"
+            return self.fate or "waiting"
         return "graded" if self.result.error_code is None else "refused"
+
+    @property
+    def error_code(self) -> str | None:
+        """Why it was refused or has failed."""
+        return self.fault if self.result is None else self.result.error_code
 
     @property
     def redeclared(self) -> dict[str, tuple[Any, Any]]:
@@ -152,8 +173,9 @@ def rows(session: Session, ids: Sequence[int], *, eyes: Caller | None) -> list[R
             select(Mark).where(Mark.submission_id.in_(ids), Mark.overrides, _seen(eyes)).order_by(Mark.id)
         )
     }
-    wanted = [(*by_id[id_], overrides.get(id_)) for id_ in ids if id_ in by_id]
-    return [Row(subject, result, override, blind) for subject, result, blind, override in wanted]
+    fates = fates_of(session, [id_ for id_, (_, result, _) in by_id.items() if result is None])
+    wanted = [(*by_id[id_], overrides.get(id_), fates.get(id_, (None, None))) for id_ in ids if id_ in by_id]
+    return [Row(subject, result, override, blind, *fate) for subject, result, blind, override, fate in wanted]
 
 
 def drop_submission(session: Session, subject: Submission) -> list[str]:
@@ -192,7 +214,9 @@ def _filtered(query: Select[int], wanted: Filter) -> Select[int]:
         query = query.where(exists().where(ResultHint.result_id == Result.id, ResultHint.code == wanted.hint))
     match wanted.state:
         case "waiting":
-            query = query.where(Result.id.is_(None))
+            query = query.where(Result.id.is_(None), ended("failed", "cancelled").is_not(True))
+        case "failed" | "cancelled":
+            query = query.where(Result.id.is_(None), ended(wanted.state))
         case "graded":
             query = query.where(Result.id.is_not(None), Result.error_code.is_(None))
         case "refused":
@@ -211,9 +235,12 @@ def _ordered(query: Select[int], order: Order) -> Select[int]:
             return query.order_by(share.is_(None), share, Submission.id)
         case "highest":
             return query.order_by(share.is_(None), share.desc(), Submission.id)
-        case "outliers":  # refused, without a score, then by the distance from the mean of what is listed
+        case "outliers":  # refused or failed, without a score, then by the distance from the mean of the list
             far = func.abs(share - func.avg(share).over())
-            return query.order_by(Result.error_code.is_(None), share.is_not(None), far.desc(), Submission.id)
+            fine = and_(
+                Result.error_code.is_(None), or_(Result.id.is_not(None), ended("failed").is_not(True))
+            )
+            return query.order_by(fine, share.is_not(None), far.desc(), Submission.id)
 
 
 # --- results

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from api.store.fate import ended, last_job
 from api.store.models import Job, Result, ResultHint, ResultMetric, Submission
 from api.store.submissions import State, counting
 
@@ -23,6 +24,7 @@ class ClassSummary:
     metrics: dict[str, list[float]]
     hints: dict[str, int]
     refusals: dict[str, int]
+    failures: dict[str, int]
 
 
 def shares_of(session: Session, assignment_id: int) -> dict[int, float]:
@@ -45,12 +47,14 @@ def class_summary(
             func.count(),
             func.count(Result.id),
             func.count(Result.error_code),
+            func.count().filter(Result.id.is_(None), ended("failed")),
+            func.count().filter(Result.id.is_(None), ended("cancelled")),
         )
         .select_from(Submission)
         .outerjoin(Result, counting())
         .where(handed_in)
     ).one()
-    total, with_result, refused = states
+    total, with_result, refused, failed, cancelled = states
     scored = select(Result.points / Result.points_of).where(Result.id.in_(here), Result.points_of > 0)
     metrics: dict[str, list[float]] = {}
     for name, value in session.execute(
@@ -66,15 +70,24 @@ def class_summary(
     )
     return ClassSummary(
         states={
-            "waiting": total - with_result,
+            "waiting": total - with_result - failed - cancelled,
             "graded": with_result - refused,
             "refused": refused,
+            "failed": failed,
+            "cancelled": cancelled,
         },
         shares=[share for share in session.scalars(scored) if share is not None],
         metrics=metrics,
         hints=dict(session.execute(hints.group_by(ResultHint.code)).all()),
         refusals=dict(Counter(code for code in refusals if code)),
+        failures=_failures(session, handed_in),
     )
+
+
+def _failures(session: Session, handed_in: ColumnElement[bool]) -> dict[str, int]:
+    without = select(last_job(Job.error_code)).select_from(Submission).outerjoin(Result, counting())
+    codes = session.scalars(without.where(handed_in, Result.id.is_(None), ended("failed")))
+    return dict(Counter(code or "grading_died" for code in codes))
 
 
 @dataclass(frozen=True, slots=True)
