@@ -11,31 +11,33 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.archive import Most, Photo, photos
-from api.clip_job import declared
+from api.clip_job import declared, options_of
 from api.errors import ServiceError
-from api.form import MAX_FIELD_BYTES, NUMBERS, OPTION_FIELDS, parse_options
+from api.form import MAX_FIELD_BYTES, NUMBERS, OPTION_FIELDS, known_hand, parse_options
 from api.grading import Graders
 from api.handed import Roster, whose
 from api.settings import Settings
 from api.store import jobs, submissions
 from api.store.blobs import Blobs
 from api.store.engine import Database
-from api.store.models import DECLARED
-from assessor.motion.options import MotionOptions
+from api.store.models import DECLARED, Hand, Submission
 from assessor.options import GradeOptions
 
 # More come in a zip: an open temporary file each.
 MOST_FILES = 200
 BYTES = "application/octet-stream"
 TARGET_FIELDS = ("assignment", "course", "title", "rubric")
-# What clips show, of all of them.
-CLIP_FIELD = "task"
+# Of all photos the hand they were sewn with; of all clips what they show and the hand that holds the tool.
+HAND_FIELD = "hand"
+CLIP_FIELDS = {"task": "task", "clip_hand": "hand"}
 # Two points belong to one photo; the rubric is the whole batch's.
 DECLARED_FIELDS = tuple(name for name in OPTION_FIELDS if name not in ("points", "rubric"))
+ALL_DECLARED = (*DECLARED_FIELDS, HAND_FIELD, *CLIP_FIELDS)
 
 
 class _Parser(MultiPartParser):
@@ -44,11 +46,13 @@ class _Parser(MultiPartParser):
 
 @dataclass(frozen=True, slots=True)
 class ClassUpload:
-    """What was sent: photos and clips, what is declared of them all, and where they belong (texts)."""
+    """What was sent: photos and clips, what is declared of them all (`motion`: of clips, as far as said), and
+    where they belong (texts)."""
 
     photos: list[Photo]
     options: GradeOptions
-    motion: MotionOptions
+    hand: Hand | None
+    motion: dict[str, Any]
     target: dict[str, str]
 
 
@@ -81,7 +85,7 @@ async def read_class_upload(request: Request, fields: Sequence[str] = TARGET_FIE
         request.headers,
         request.stream(),
         max_files=MOST_FILES,
-        max_fields=len(DECLARED_FIELDS) + len(fields) + 2,
+        max_fields=len(ALL_DECLARED) + len(fields) + 1,
         max_part_size=MAX_FIELD_BYTES,
     )
     try:
@@ -103,13 +107,11 @@ def understand(form: FormData, settings: Settings, fields: Sequence[str] = TARGE
         if name == "files" and isinstance(value, UploadFile):
             most = Most(settings.max_batch_bytes, settings.max_upload_bytes, settings.max_clip_bytes)
             found += photos(value.filename or "photo", value.file, most)
-        elif name not in (*DECLARED_FIELDS, *fields, CLIP_FIELD) or not isinstance(value, str):
+        elif name not in (*ALL_DECLARED, *fields) or not isinstance(value, str):
             raise ServiceError(
                 "unknown_field",
                 f"There is no field {name[:40]!r} of that kind",
-                "Fields are: files (photos or a zip), "
-                + ", ".join((*fields, *DECLARED_FIELDS, CLIP_FIELD))
-                + ".",
+                "Fields are: files (photos, clips or a zip), " + ", ".join((*fields, *ALL_DECLARED)) + ".",
             )
         elif name in values:
             raise ServiceError("repeated_field", f"The field {name} is there twice", "Send each option once.")
@@ -122,9 +124,12 @@ def understand(form: FormData, settings: Settings, fields: Sequence[str] = TARGE
             "Send JPEG, PNG, WebP, HEIC, MP4, MOV, WebM, MKV or AVI files, or a zip of them.",
         )
     options = parse_options({n: v for n, v in values.items() if n in DECLARED_FIELDS})
-    task: Any = values.get(CLIP_FIELD, "suture")
-    motion = MotionOptions(options.mm_per_px, task=task)
-    return ClassUpload(found, options, motion, {n: v for n, v in values.items() if n in fields})
+    motion: dict[str, Any] = {of: values[name] for name, of in CLIP_FIELDS.items() if name in values}
+    if options.mm_per_px is not None:
+        motion["mm_per_px"] = options.mm_per_px
+    options_of(motion)  # makes sense, or an OptionError
+    target = {n: v for n, v in values.items() if n in fields}
+    return ClassUpload(found, options, known_hand(values.get(HAND_FIELD)), motion, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +148,8 @@ def take(database: Database, blobs: Blobs, grader: Graders, upload: ClassUpload,
     """Keep photos and clips one by one; the grader hears of the first and of the last."""
     left = [Left(photo.path, photo.why_not) for photo in upload.photos if photo.why_not]
     good = [photo for photo in upload.photos if not photo.why_not]
-    said = _declared(upload.options)
+    said = _declared(upload.options) | {"hand": upload.hand}
     said_anew = {n: v for n, v in said.items() if v is not None and n not in place.declared}
-    of_clips = {"motion": declared(upload.motion)}
     new = known = 0
     for number, (photo, handed) in enumerate(zip(good, whose([p.path for p in good]), strict=True)):
         try:
@@ -153,11 +157,9 @@ def take(database: Database, blobs: Blobs, grader: Graders, upload: ClassUpload,
         except ServiceError as exc:
             left.append(Left(photo.path, exc.title))
             continue
-        declares, anew = ({**said, **place.declared}, said_anew)
-        if photo.is_clip:
-            declares, anew = of_clips, of_clips if upload.motion != MotionOptions() else {}
+        of_clip = {"motion": declared(options_of(upload.motion))}
         values = {
-            **declares,
+            **(of_clip if photo.is_clip else {**said, **place.declared}),
             "kind": "clip" if photo.is_clip else "photo",
             "person_id": place.roster.person(handed) or place.owner_id,
             "assignment_id": place.assignment_id,
@@ -173,6 +175,7 @@ def take(database: Database, blobs: Blobs, grader: Graders, upload: ClassUpload,
                     values["blob_sha256"] = blobs.add_file(session, content, BYTES)
             earlier = submissions.same_submission(session, values)
             if earlier is not None:
+                anew = _clip_anew(session, earlier, upload.motion) if photo.is_clip else said_anew
                 submissions.declare(session, earlier, anew)
             subject = earlier or submissions.add_submission(session, values).id
             jobs.add_jobs(session, place.batch_id, [subject])
@@ -181,6 +184,12 @@ def take(database: Database, blobs: Blobs, grader: Graders, upload: ClassUpload,
             grader.wake()
     grader.wake()
     return Taken(new, known, [replace(one, file=one.file[-200:]) for one in left])
+
+
+def _clip_anew(session: Session, number: int, said: dict[str, Any]) -> dict[str, Any]:
+    """What is said now comes before what was declared of a clip; the rest stays."""
+    before = session.get_one(Submission, number).motion or {}
+    return {"motion": declared(options_of(before | said))}
 
 
 def _declared(options: GradeOptions) -> dict[str, Any]:

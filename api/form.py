@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from api.errors import ServiceError
+from api.store.models import Hand
 from assessor.errors import RubricError
 from assessor.options import GradeOptions, parse_points
 from assessor.results import TECHNIQUES
@@ -127,6 +128,14 @@ def parse_options(values: dict[str, str]) -> GradeOptions:
     if "kit" in values:
         choose_rubric("unknown", values["kit"])  # refuses a kit that no rubric knows before any pixel is read
     return GradeOptions(**parsed)
+
+
+def known_hand(text: str | None) -> Hand | None:
+    """The hand that a photo's row was sewn with; ServiceError bad_field."""
+    hand: Hand | None = next((word for word in get_args(Hand) if word == text), None)
+    if hand is None and text is not None:
+        raise ServiceError("bad_field", f"There is no hand {text[:40]!r}", "dominant or non_dominant.")
+    return hand
 
 
 def parse_number(name: str, text: str) -> float:

@@ -3,7 +3,8 @@
     python -m scripts.batch_soak --count 2000 --kills 20 --postgres
     python -m scripts.batch_soak --count 2000 --kills 20 --postgres --cluster
 
-The script is also the supervisor (systemd, compose) that starts again what ended; it touches nothing else.
+One of twenty is a clip of two seconds (`--clips`). The script is also the supervisor (systemd, compose) that
+starts again what ended; it touches nothing else.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ import psutil  # type: ignore[import-untyped]  # of distributed
 from sqlalchemy import func, select
 
 from api.store.engine import Database, database_url
-from api.store.models import Job, Result, Submission
+from api.store.models import Job, Result, ResultMetric, Submission
 
 ROOT = Path(__file__).parents[1]
-DISTINCT = 40
+DISTINCT, DISTINCT_CLIPS = 40, 4
 GIVE_UP_S = 4 * 3600.0
 AGAIN_S = 1.0
 
@@ -90,13 +91,16 @@ class Report:
     results: int = 0
     twice: int = 0
     lost: int = 0
+    clips: int = 0
+    measured: int = 0
     kills: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def holds(self) -> bool:
         whole = self.states.get("graded", 0) + self.states.get("refused", 0)
-        return whole == self.submissions == self.results and self.twice == self.lost == 0
+        once = whole == self.submissions == self.results and self.twice == self.lost == 0
+        return once and self.measured == self.clips
 
 
 def free_port() -> int:
@@ -105,18 +109,40 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def class_zip(count: int, seed: int, width: int) -> bytes:
-    """`count` photos of rendered pads, each with bytes of its own, named as Moodle does."""
+def class_zip(count: int, seed: int, width: int, one_clip_of: int = 0) -> bytes:
+    """`count` photos of rendered pads, each with bytes of its own, named as Moodle does; the last one of each
+    `one_clip_of` (0: none) is a clip."""
     from assessor.render import write_samples
 
     out = io.BytesIO()
+    films = clips(seed) if one_clip_of else []
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(out, "w") as archive:
         write_samples(Path(folder), min(count, DISTINCT), seed, width=width)
         pads = [path.read_bytes() for path in sorted(Path(folder).glob("*.jpg"))]
         for n in range(count):
-            name = f"Trainee {n}_{10_000 + n}_assignsubmission_file_/pad.jpg"
-            archive.writestr(name, pads[n % len(pads)] + n.to_bytes(4, "big"))
+            folder_name = f"Trainee {n}_{10_000 + n}_assignsubmission_file_"
+            own = n.to_bytes(4, "big")
+            if one_clip_of and n % one_clip_of == one_clip_of - 1:  # "free": a box that players skip
+                film = films[n // one_clip_of % len(films)] + b"\0\0\0\x0cfree" + own
+                archive.writestr(f"{folder_name}/hold.mp4", film)
+            else:
+                archive.writestr(f"{folder_name}/pad.jpg", pads[n % len(pads)] + own)
     return out.getvalue()
+
+
+def clips(seed: int) -> list[bytes]:
+    """Rendered clips of two seconds: an instrument held over a pad."""
+    from assessor.render.clips import CameraOrder, ClipOrder, InstrumentOrder, Tremor, render_clip
+
+    camera = CameraOrder(width=320, height=240, px_per_mm=2.5)
+    held = (InstrumentOrder(task="hold", tremor=Tremor(1.0, 8.0)),)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(DISTINCT_CLIPS):
+            path = Path(folder) / f"{number}.mp4"
+            render_clip(path, ClipOrder(seconds=2.0, instruments=held, camera=camera, seed=seed + number))
+            found.append(path.read_bytes())
+    return found
 
 
 def soak(
@@ -126,6 +152,7 @@ def soak(
     kills: int,
     seed: int = 0,
     width: int = 1000,
+    one_clip_of: int = 20,
     on_cluster: bool = False,
     postgres: Any = None,
     tell: Callable[[str], None] = print,
@@ -160,8 +187,9 @@ def soak(
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=600) as client:
             _until(lambda: _health(client), "the service does not start")
-            packed = class_zip(count, seed, width)
-            answer = client.post("/batches", files={"files": ("class.zip", packed)})
+            packed = class_zip(count, seed, width, one_clip_of)
+            files = {"files": ("class.zip", packed)}
+            answer = client.post("/batches", files=files, data={"task": "hold"} if one_clip_of else {})
             answer.raise_for_status()
             batch = answer.json()["id"]
             tell(f"{answer.json()['new']} submissions in batch {batch}")
@@ -261,12 +289,17 @@ def _counted(url: str, folder: Path, count: int) -> Report:
     with database.reading() as session:
         states = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
         per = select(func.count(Result.id).label("n")).group_by(Result.submission_id).subquery()
+        of_clips = select(func.count()).select_from(Submission).where(Submission.kind == "clip")
+        with_measures = select(ResultMetric.result_id).where(ResultMetric.name.like("%.tremor_rms_%"))
+        measured = of_clips.join(Result).where(Result.error_code.is_(None), Result.id.in_(with_measures))
         report = Report(
             submissions=session.scalar(select(func.count()).select_from(Submission)) or 0,
             states={str(state): n for state, n in states},
             results=session.scalar(select(func.count()).select_from(Result)) or 0,
             twice=session.scalar(select(func.count()).select_from(per).where(per.c.n > 1)) or 0,
             lost=count - (session.scalar(select(func.count()).select_from(per)) or 0),
+            clips=session.scalar(of_clips) or 0,
+            measured=session.scalar(measured) or 0,
         )
     database.dispose()
     return report
@@ -290,6 +323,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=1000, help="of the photos, px")
+    parser.add_argument("--clips", type=int, default=20, help="one of so many is a clip; 0: none")
     parser.add_argument("--cluster", action="store_true")
     parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
@@ -301,6 +335,7 @@ def main() -> int:
             kills=given.kills,
             seed=given.seed,
             width=given.width,
+            one_clip_of=given.clips,
             on_cluster=given.cluster,
             postgres=server,
         )

@@ -95,13 +95,16 @@ def test_a_batch_takes_photos_and_clips_and_a_rubric_changes_nothing_for_a_clip(
         "Zoe Grey/notes.txt": b"words",
         "Ann/pad.jpg": b"pad of Ann",
     }
-    answer = send(room, {"a.zip": packed(files)}, assignment=assignment, task="hold", mm_per_px="0.05").json()
+    said = {"task": "hold", "clip_hand": "left", "mm_per_px": "0.05", "hand": "non_dominant"}
+    answer = send(room, {"a.zip": packed(files)}, assignment=assignment, **said).json()
     assert (answer["new"], [left["file"] for left in answer["left"]]) == (3, ["Zoe Grey/notes.txt"])
     done(room, answer["id"])
     listed = asked(room, "teacher", f"/submissions?assignment={assignment}&kind=clip")
     (clip,) = listed["items"]
     assert clip["person_id"] == room.ids["pupil"]
-    assert clip["motion"] == {"task": "hold", "mm_per_px": 0.05}
+    assert clip["motion"] == {"task": "hold", "hand": "left", "mm_per_px": 0.05}
+    photos = asked(room, "teacher", f"/submissions?assignment={assignment}&kind=photo")["items"]
+    assert {photo["hand"] for photo in photos} == {"non_dominant"}
     again = send(
         room, {"a.zip": packed(files)}, assignment=assignment
     ).json()  # known, and as it was declared
@@ -113,6 +116,25 @@ def test_a_batch_takes_photos_and_clips_and_a_rubric_changes_nothing_for_a_clip(
     )
     done(room, regraded.json()["id"])
     assert len(asked(room, "teacher", f"/submissions/{clip['id']}/results")) == 1
+
+
+def test_what_is_said_of_known_clips_is_measured_anew_and_the_rest_stays(room: School) -> None:
+    assignment, files = task(room), {"a.zip": packed({"Ann/hold.mp4": b"clip said anew"})}
+
+    def sent(**said: str) -> tuple[dict[str, Any], str, int]:
+        """What is declared, the hand that was measured, how many results there are."""
+        done(room, send(room, files, assignment=assignment, **said).json()["id"])
+        (clip,) = asked(room, "teacher", f"/submissions?assignment={assignment}")["items"]
+        here = f"/submissions/{clip['id']}"
+        measured = asked(room, "teacher", f"{here}/motion")["tips"][0]["hand"]
+        return clip["motion"], measured, len(asked(room, "teacher", f"{here}/results"))
+
+    assert sent(task="hold") == ({"task": "hold"}, "unknown", 1)
+    assert sent(clip_hand="right") == ({"task": "hold", "hand": "right"}, "right", 2)
+    assert sent() == ({"task": "hold", "hand": "right"}, "right", 2)
+    assert sent(clip_hand="unknown") == ({"task": "hold"}, "unknown", 2)
+    for said in ({"clip_hand": "third"}, {"task": "juggle"}, {"hand": "left"}):
+        assert send(room, files, assignment=assignment, **said).status_code == 422
 
 
 def test_a_clip_of_a_zip_that_lies_about_its_size_is_left_out(room: School) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.class_upload import (
-    CLIP_FIELD,
+    CLIP_FIELDS,
     DECLARED_FIELDS,
+    HAND_FIELD,
     TARGET_FIELDS,
     ClassUpload,
     Place,
@@ -31,7 +32,7 @@ from api.schema import LARGEST_ID, LARGEST_OFFSET, Id, Listed, QueryId, Strict, 
 from api.security import Reading, SignedIn, Teacher, Writing, database
 from api.settings import Settings
 from api.store import courses, jobs, submissions
-from api.store.models import DECLARED, Assignment, Batch, BatchState, Job, JobState, Rubric
+from api.store.models import DECLARED, Assignment, Batch, BatchState, Hand, Job, JobState, Rubric
 from api.store.page import Slice
 from api.store.scope import Caller
 from assessor.errors import RubricError
@@ -125,8 +126,27 @@ def _batch_body(required: bool) -> dict[str, Any]:
         },
     }
     assert set(target) == set(TARGET_FIELDS)
-    task = {"type": "string", "enum": ["hold", "suture"], "description": "what the clips show"}
-    schema["properties"] = {"files": files, **(target if required else {}), **declared, CLIP_FIELD: task}
+    clips = {
+        "task": {"type": "string", "enum": ["hold", "suture"], "description": "what the clips show"},
+        "clip_hand": {
+            "type": "string",
+            "enum": ["left", "right", "unknown"],
+            "description": "which holds the tool in the clips; the dominant one, if both",
+        },
+    }
+    assert set(clips) == set(CLIP_FIELDS)
+    hand = {
+        "type": "string",
+        "enum": list(get_args(Hand)),
+        "description": "that the photos' rows were sewn with",
+    }
+    schema["properties"] = {
+        "files": files,
+        **(target if required else {}),
+        **declared,
+        HAND_FIELD: hand,
+        **clips,
+    }
     schema["required"] = ["files"]
     return body
 

@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, model_validator
 
 from api.errors import ServiceError, documented, not_there
-from api.form import Upload, openapi_body, read_upload
+from api.form import Upload, known_hand, openapi_body, read_upload
 from api.job import GradeReply, GradeRequest, document_name
 from api.progress import change
 from api.schema import Id, Listed, LongText, QueryId, Strict, Word, part
@@ -175,9 +175,7 @@ def submission_out(row: Row, caller: Caller) -> SubmissionOut:
 async def hand_in(request: Request, caller: SignedIn) -> Response:
     """Grade a photo and keep it. A photo that cannot be graded is refused and not kept."""
     upload = await read_upload(request, EXTRA_FIELDS)
-    hand = upload.extra.get("hand")
-    if hand is not None and hand not in get_args(Hand):
-        raise ServiceError("bad_field", f"There is no hand {hand[:40]!r}", "dominant or non_dominant.")
+    known_hand(upload.extra.get("hand"))
     assignment, rubric = await run_in_threadpool(
         asked_assignment, request, caller, upload.extra.get("assignment")
     )

@@ -79,7 +79,7 @@ async function send(all) {
     for (const part of parts(files)) {
       const body = new FormData();
       if (batch === null) body.append("assignment", form.dataset.assignment);
-      body.append("task", byId("clips-show").value);
+      for (const field of byId("known").querySelectorAll("select")) if (field.value) body.append(field.name, field.value);
       for (const { file, name } of part) body.append("files", file, name);
       const answer = await ask("POST", batch === null ? "/api/v1/batches" : `/api/v1/batches/${batch}/files`, body);
       batch = answer.id;
