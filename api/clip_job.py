@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MeasureRequest:
-    """A clip, by its path where executor and store share a disk, else its bytes; the name to report."""
+    """A clip by its path, and the name to report."""
 
-    clip: str | bytes
+    clip: str
     name: str
     options: MotionOptions
 
@@ -56,14 +56,14 @@ def measure(request: MeasureRequest) -> GradeReply:
     from assessor.report.motion_plot import draw_tracks
 
     cv2.setNumThreads(1)
-    source = Path(request.clip) if isinstance(request.clip, str) else request.clip
+    source = Path(request.clip)
     assessment = assess_clip(source, request.options, name=request.name)
     document = {**assessment.to_json(), "repeatability": repeatability(assessment)}
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
     return GradeReply(text.encode(), screen_jpeg(draw_tracks(assessment, _first_picture(source))))
 
 
-def _first_picture(source: Path | bytes) -> Bgr | None:
+def _first_picture(source: Path) -> Bgr | None:
     import cv2
     import numpy as np
 
@@ -80,7 +80,7 @@ class ClipDesk:
     """One process for kept clips, apart from those for photos: a clip takes minutes, a photo must not wait
     for it. Started with the first clip."""
 
-    slots, by_path = 1, True
+    slots = 1
 
     def __init__(self, settings: Settings, job: Job = measure) -> None:
         self._settings, self.job = settings, job

@@ -11,14 +11,17 @@ import atexit
 import contextlib
 import logging
 import os
+import random
+import tempfile
 import threading
 import time
 import uuid
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api import job
+from api.clip_job import MeasureRequest
 from api.errors import ServiceError
 from api.grading import ExecutorAwayError
 from api.job import GradeReply
@@ -30,6 +33,9 @@ log = logging.getLogger("assessor.api")
 CONNECT_TIMEOUT_S = 5.0
 # How long one look at the workers holds; asking the scheduler for every photo would slow both.
 LOOK_S = 1.0
+# A clip travels in parts of this size: as one message it would stand three or four times in the memory of the
+# service, of the scheduler and of the worker.
+PART_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,6 @@ class Cluster:
     Of their slots it takes `share`, at least one: clips, which take minutes, leave some to photos.
     """
 
-    by_path = False  # its workers have disks of their own
-
     def __init__(
         self,
         address: str,
@@ -63,6 +67,7 @@ class Cluster:
         self._client: Any = None
         self._under_way: set[Future[GradeReply]] = set()
         self._slots, self._looked_s = 0, -LOOK_S
+        self._sender = ThreadPoolExecutor(1, "clips-to-cluster")
 
     @property
     def slots(self) -> int:
@@ -81,22 +86,44 @@ class Cluster:
 
     def submit(self, request: Any) -> Future[GradeReply]:
         client = self._connected()
-        try:
-            task = client.submit(
-                grade_here, self._grade, request, self._limits, key=f"grade-{uuid.uuid4().hex}", pure=False
-            )
-        except Exception as exc:
-            self._drop()
-            raise ExecutorAwayError from exc
         future: Future[GradeReply] = Future()
         future.set_running_or_notify_cancel()
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
-        task.add_done_callback(lambda done: _settle(done, future))
+        if isinstance(request, MeasureRequest):  # on its way for a while: leases are renewed meanwhile
+            self._sender.submit(self._send_clip, client, request, future)
+            return future
+        try:
+            self._start(client, future, grade_here, request)
+        except Exception as exc:
+            self._under_way.discard(future)
+            self._drop()
+            raise ExecutorAwayError from exc
         return future
+
+    def _send_clip(self, client: Any, request: MeasureRequest, future: Future[GradeReply]) -> None:
+        """All parts to one worker, which then has them all."""
+        try:
+            worker = random.choice(list(client.scheduler_info(n_workers=-1)["workers"]))
+            with open(request.clip, "rb") as file:
+                parts = [
+                    client.scatter(part, workers=[worker], hash=False)
+                    for part in iter(lambda: file.read(PART_BYTES), b"")
+                ]
+            self._start(client, future, measure_here, replace(request, clip=""), parts)
+        except Exception as exc:
+            log.warning("a clip did not reach the cluster: %s", type(exc).__name__)
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(ExecutorAwayError())
+
+    def _start(self, client: Any, future: Future[GradeReply], run: Any, request: Any, *more: Any) -> None:
+        key = f"grade-{uuid.uuid4().hex}"
+        task = client.submit(run, self._grade, request, self._limits, *more, key=key, pure=False)
+        task.add_done_callback(lambda done: _settle(done, future))
 
     def close(self) -> None:
         self._drop()
+        self._sender.shutdown(wait=True, cancel_futures=True)
 
     def _connected(self) -> Any:
         from distributed import Client
@@ -156,6 +183,14 @@ def grade_here(grade: Job, request: Any, limits: Limits) -> Outcome:
         return "refused", exc.code, exc.text, exc.hint
     except ServiceError as exc:
         return "broke", exc.code, exc.title, exc.hint
+
+
+def measure_here(measure: Job, request: MeasureRequest, limits: Limits, parts: list[bytes]) -> Outcome:
+    """On a worker: a clip that came in parts, measured from its disk."""
+    with tempfile.NamedTemporaryFile(prefix="assessor-") as file:
+        file.writelines(parts)
+        file.flush()
+        return grade_here(measure, replace(request, clip=file.name), limits)
 
 
 _pools: dict[tuple[Job, Limits], WorkerPool] = {}

@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -75,10 +76,6 @@ class Executor(Protocol):
     @property
     def slots(self) -> int:
         """How many are graded at once; 0 while there is nobody."""
-
-    @property
-    def by_path(self) -> bool:
-        """Whether it reads files of this machine."""
 
     def submit(self, request: Any) -> Future[GradeReply]:
         """It raises AssessorError (refused), ServiceError (this photo broke it) or ExecutorAwayError."""
@@ -259,8 +256,11 @@ class Grader:
 
     def _submit(self, works: list[Work]) -> None:
         for at, work in enumerate(works):
+            held = ExitStack()  # a clip's file, for as long as it is needed
             try:
-                future = self._executor.submit(self._request(work))
+                with held:
+                    future = self._executor.submit(self._request(work, held))
+                    held = held.pop_all()
             except Exception as exc:
                 if isinstance(exc, ServiceError) and exc.code in PHOTO_FAULTS:
                     self._fault(work, exc.code)
@@ -272,17 +272,17 @@ class Grader:
                     with self._database.writing() as session:
                         jobs.release(session, [w.claim for w in works[at:]])
                     raise
+            future.add_done_callback(lambda _, held=held: held.close())  # type: ignore[misc]
             self._begun.append(_Begun(work, future))
             future.add_done_callback(lambda _: self.wake())
 
-    def _request(self, work: Work) -> GradeRequest | MeasureRequest:
+    def _request(self, work: Work, held: ExitStack) -> GradeRequest | MeasureRequest:
         subject = work.submission
         if subject.kind == "photo":
             return request(work, self._blobs.get(subject.blob_sha256))
         options = options_of(subject.motion)
-        path = self._blobs.path(subject.blob_sha256) if self._executor.by_path else None
-        clip = self._blobs.get(subject.blob_sha256) if path is None else str(path)
-        return MeasureRequest(clip, document_name(subject.id), options)
+        path = held.enter_context(self._blobs.file(subject.blob_sha256))
+        return MeasureRequest(str(path), document_name(subject.id), options)
 
     def _renew(self) -> None:
         now_s = time.monotonic()

@@ -48,7 +48,7 @@ class WorkerPool:
         memory_bytes: int,
         warm: Callable[[int], None] | None = None,
     ) -> None:
-        self.job, self.slots, self.by_path = job, size, True
+        self.job, self.slots = job, size
         self._timeout_s = timeout_s
         self._workers = [_Worker(job, warm, size, memory_bytes) for _ in range(size)]
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()

@@ -81,7 +81,7 @@ def grade(request: GradeRequest) -> GradeReply:
 
 def measure(request: MeasureRequest) -> GradeReply:
     """Obey the clip's first word as a photo's, or else be measured; "steady 20" trembles by 20 um."""
-    clip = request.clip if isinstance(request.clip, bytes) else Path(request.clip).read_bytes()
+    clip = Path(request.clip).read_bytes()
     match clip.split(b" ", 1)[0]:
         case b"hang":
             time.sleep(3600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from api_doubles import grade
+from api_doubles import grade, measure
 from test_grading import Room
 
+from api.clip_job import MeasureRequest
 from api.cluster import Cluster
 from api.errors import ServiceError
 from api.grading import ExecutorAwayError, Grader
@@ -24,7 +26,9 @@ from api.job import GradeReply, GradeRequest
 from api.store import migrate
 from api.store.blobs import open_blobs
 from api.store.engine import Database, database_url
+from api.workers import Job
 from assessor.errors import AssessorError
+from assessor.motion.options import MotionOptions
 from assessor.options import GradeOptions
 from scripts.batch_soak import free_port
 
@@ -83,8 +87,8 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
 
 
 @contextlib.contextmanager
-def connected(dask: Dask, timeout_s: float) -> Iterator[Cluster]:
-    found = Cluster(dask.address, timeout_s=timeout_s, memory_bytes=1 << 30, grade=grade)
+def connected(dask: Dask, timeout_s: float, job: Job = grade) -> Iterator[Cluster]:
+    found = Cluster(dask.address, timeout_s=timeout_s, memory_bytes=1 << 30, grade=job)
     until(lambda: slots(found) == 1)
     yield found
     found.close()
@@ -124,6 +128,23 @@ def test_a_worker_outlives_every_photo(dask: Dask) -> None:
             assert broken.value.code == code
         assert ask(cluster, b"pad").result(60).document
         assert dask.processes["worker"].poll() is None
+
+
+def test_a_clip_travels_in_parts(dask: Dask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.cluster.PART_BYTES", 1000)
+    clip = tmp_path / "clip"
+    clip.write_bytes(b"steady 31 " + bytes(5000))
+    with connected(dask, timeout_s=60, job=measure) as cluster:
+        reply = cluster.submit(MeasureRequest(str(clip), "c.mp4", MotionOptions(mm_per_px=0.1))).result(120)
+        found = json.loads(reply.document)
+        assert found["tips"][0]["tremor"]["rms_um"] == 31
+        clip.write_bytes(b"die " + bytes(3000))
+        with pytest.raises(ServiceError) as broken:
+            cluster.submit(MeasureRequest(str(clip), "c.mp4", MotionOptions())).result(120)
+        assert broken.value.code == "grading_died"
+        clip.unlink()
+        with pytest.raises(ExecutorAwayError):  # before it was sent
+            cluster.submit(MeasureRequest(str(clip), "c.mp4", MotionOptions())).result(120)
 
 
 def test_memory_is_kept_from_photo_to_photo(dask: Dask) -> None:

@@ -32,8 +32,6 @@ LEASE = timedelta(seconds=1.5)
 class Desk:
     """An executor that does what `answer` says and remembers what it was asked."""
 
-    by_path = False
-
     def __init__(self, answer: Callable[[GradeRequest], GradeReply], slots: int = 2) -> None:
         self.answer, self.slots = answer, slots
         self.asked: list[bytes] = []

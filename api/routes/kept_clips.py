@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 
+from api import byte_range
 from api.clip_job import declared, options_of
 from api.clips import RETRY_AFTER_S
 from api.errors import ServiceError, documented, not_there
@@ -25,6 +27,7 @@ from api.routes.submissions import SubmissionOut, asked_assignment, submission_o
 from api.schema import Id, Strict
 from api.security import Reading, SignedIn, database
 from api.store import jobs, motion_history, overview, submissions
+from api.store.models import Blob
 from api.store.motion_history import MotionPoint
 from api.store.scope import Caller
 from assessor.motion.options import MotionOptions
@@ -173,15 +176,19 @@ def get_motion(caller: SignedIn, session: Reading, submission_id: Id) -> Respons
     },
 )
 def get_clip(request: Request, caller: SignedIn, session: Reading, submission_id: Id) -> Response:
-    """For playing it; parts by `Range` where clips lie in a folder."""
+    """For playing it; parts by `Range`."""
     found = submissions.submission(session, caller, submission_id)
     if found.kind != "clip":
         not_there("clip: it is a photo")
     media = MEDIA.get(PurePath(found.file_name).suffix.lower(), BYTES)
-    path = request.app.state.blobs.place(found.blob_sha256)
+    blobs = request.app.state.blobs
+    path = blobs.place(found.blob_sha256)
     if path is not None:
         return FileResponse(path, media_type=media)
-    return Response(request.app.state.blobs.get(found.blob_sha256), media_type=media)
+    size_bytes = session.get_one(Blob, found.blob_sha256).size_bytes
+    blobs.check_there(found.blob_sha256, size_bytes)
+    read = partial(blobs.part, found.blob_sha256)
+    return byte_range.answer(request.headers.get("range"), size_bytes, read, media)
 
 
 @router.get("/progress/clips")

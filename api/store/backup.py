@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from sqlalchemy import JSON, Connection, DateTime, MetaData, Table, func, insert
 
 from api.errors import ServiceError
 from api.store import migrate
-from api.store.blobs import Blobs
+from api.store.blobs import CHUNK_BYTES, Blobs
 from api.store.engine import Database
 from api.store.models import Base, Blob, Person, utc_now
 from assessor import __version__
@@ -73,7 +75,11 @@ def _write(database: Database, blobs: Blobs, archive: zipfile.ZipFile) -> Saved:
         hashes = session.scalars(select(Blob.sha256).order_by(Blob.sha256)).all()
     for sha256 in hashes:
         try:
-            archive.writestr(f"blobs/{sha256}", blobs.get(sha256))
+            with tempfile.TemporaryFile() as copy:  # whole before it is in the backup
+                blobs.copy(sha256, copy)
+                copy.seek(0)
+                with archive.open(f"blobs/{sha256}", "w", force_zip64=True) as out:
+                    shutil.copyfileobj(copy, out, CHUNK_BYTES)
         except ServiceError as exc:
             if exc.code not in ("blob_missing", "blob_damaged"):
                 raise
@@ -135,11 +141,12 @@ def _read(database: Database, blobs: Blobs, archive: zipfile.ZipFile, manifest: 
                 _continue_counting(connection, table)
         for sha256 in sorted(names):
             media_type = session.scalar(select(Blob.media_type).where(Blob.sha256 == sha256))
-            if (
-                media_type is None
-                or blobs.add(session, archive.read(f"blobs/{sha256}"), media_type) != sha256
-            ):
-                raise ValueError("a photo is not what its name says")
+            if media_type is None:
+                raise ValueError("a photo belongs to nothing")
+            with tempfile.TemporaryFile() as copy, archive.open(f"blobs/{sha256}") as entry:
+                shutil.copyfileobj(entry, copy, CHUNK_BYTES)
+                if blobs.add_file(session, copy, media_type) != sha256:
+                    raise ValueError("a photo is not what its name says")
     return Saved(rows, len(names))
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -91,6 +92,43 @@ class Blobs:
             raise _damaged()
         return path
 
+    @contextmanager
+    def file(self, sha256: str) -> Iterator[Path]:
+        """The bytes as a file of this machine: where they lie, or for as long as the block takes a copy.
+        ServiceError blob_missing, blob_damaged, storage_away."""
+        path = self.path(sha256)
+        if path is not None:
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(prefix="assessor-") as copy:
+            self.copy(sha256, copy)
+            copy.flush()
+            yield Path(copy.name)
+
+    def copy(self, sha256: str, out: IO[bytes]) -> None:
+        """Write the bytes to `out`, some at a time; errors as of `get`, of damage when all are written."""
+        found = hashlib.sha256()
+        with _storage_errors():
+            for chunk in obstore.get(self._store, _key(sha256)).stream(min_chunk_size=CHUNK_BYTES):
+                found.update(chunk)
+                out.write(chunk)
+        if found.hexdigest() != sha256:
+            raise _damaged()
+
+    def check_there(self, sha256: str, size_bytes: int) -> None:
+        """ServiceError blob_missing where there are no bytes of this size, storage_away."""
+        with _storage_errors():
+            if not self._has(sha256, size_bytes):
+                raise FileNotFoundError
+
+    def part(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop`, unread before, some at a time; ServiceError storage_away."""
+        for at in range(start, stop, CHUNK_BYTES):
+            with _storage_errors():
+                yield bytes(
+                    obstore.get_range(self._store, _key(sha256), start=at, end=min(stop, at + CHUNK_BYTES))
+                )
+
     def get(self, sha256: str) -> bytes:
         """The bytes; ServiceError blob_missing, blob_damaged, storage_away."""
         with _storage_errors():
@@ -102,7 +140,8 @@ class Blobs:
     def is_whole(self, sha256: str) -> bool:
         """Whether the bytes are there and are what they were; ServiceError storage_away."""
         try:
-            self.get(sha256)
+            with open(os.devnull, "wb") as nowhere:
+                self.copy(sha256, nowhere)
         except ServiceError as exc:
             if exc.code in ("blob_missing", "blob_damaged"):
                 return False
