@@ -43,6 +43,7 @@ def signal(
     still_px: float = 0.02,
     shake: Array | None = None,
     segment: NDArray[np.int64] | None = None,
+    coded: NDArray[np.int8] | None = None,
 ) -> TipSignal:
     """With still background of its own noise, and what the camera's shake left on both."""
     left = np.zeros_like(xy) if shake is None else shake
@@ -52,6 +53,7 @@ def signal(
         segment=np.zeros(len(t), dtype=np.int64) if segment is None else segment,
         floor=left + rng.normal(0, still_px, xy.shape),
         noise=np.full_like(xy, np.nan),
+        coded=np.zeros(len(t), np.int8) if coded is None else coded,
     )
 
 

@@ -24,6 +24,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from assessor.errors import MotionError
@@ -42,6 +43,10 @@ DUPLICATE_MEAN = 0.1
 DUPLICATE_BLOCK = 2.5
 BLOCK_PX = 16
 
+# A picture is predicted from none (also where that is unknown), from those before it, or from both sides.
+ALONE, FORWARD, BETWEEN = 0, 1, 2
+CODED = {int(PictureType.P): FORWARD, int(PictureType.B): BETWEEN}
+
 Grey = NDArray[np.uint8]
 
 
@@ -50,11 +55,13 @@ class Frame:
     """An upright picture taken at `t_s` seconds after the first; `index` counts all.
 
     `bgr` is uint8 (h, w, 3), or (h, w) where only its grey was decoded: colour tells nothing of motion.
+    `coded` says from which pictures the recorder predicted it: ALONE, FORWARD or BETWEEN.
     """
 
     bgr: NDArray[np.uint8]
     t_s: float
     index: int
+    coded: int = ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,7 @@ class Clip:
                 continue
             before = grey
             self._times_s.append(t_s)
-            yield Frame(bgr, t_s, index)
+            yield Frame(bgr, t_s, index, CODED.get(picture.pict_type, ALONE))
         if not self._times_s:
             raise _corrupt("The video holds no picture that can be decoded.")
 

@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 LEAST_SAMPLES = 8
 SEEN_SHARE = 0.02  # a tip seen less is no instrument of the exercise
 LITTLE_SEEN = 0.5
+UNCERTAIN_SD = 0.05  # relative: an amplitude that may be off by more than a tenth
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def signal_of(track: TipTrack, recorded: Recorded) -> TipSignal:
         segment=track.segment,
         floor=recorded.floor[track.frame],
         noise=track.noise,
+        coded=recorded.coded[track.frame],
     )
 
 
@@ -178,6 +180,14 @@ def _warnings(results: tuple[TipResult, ...], options: MotionOptions) -> tuple[N
         notices.append(
             Notice(
                 "tip_often_lost", "A tip was seen in less than half of the frames; numbers hold for those."
+            )
+        )
+    if any((tip.tremor.relative_sd or 0.0) > UNCERTAIN_SD for tip in results):
+        notices.append(
+            Notice(
+                "amplitude_uncertain",
+                "An amplitude may be off by more than 10 % (see relative_sd): noise or the compression"
+                " hides part of it. Move closer, use more light, or record at a higher quality.",
             )
         )
     if options.exposure_s is None and any(tip.tremor.status == "measured" for tip in results):

@@ -33,11 +33,13 @@ class TipTrack:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Frames' times (f,) s, the background's shift and what was left of it (f, 2) px, NaN where unknown."""
+    """Frames' times (f,) s, the background's shift and what was left of it (f, 2) px, NaN where unknown;
+    how each was `coded` (f,)."""
 
     t_s: Array
     camera: Array
     floor: Array
+    coded: NDArray[np.int8]
     tips: tuple[TipTrack, ...]
 
 
@@ -75,7 +77,7 @@ class Recording:
     """
 
     def __init__(self) -> None:
-        self._frames = _Columns(5)
+        self._frames = _Columns(6)
         self._tips: dict[int, _Columns] = {}
         self.dropped = 0
 
@@ -86,6 +88,7 @@ class Recording:
         self._frames.append(
             motion.t_s, *(_NAN if value is None else value for value in (
                 motion.camera_x_px, motion.camera_y_px, motion.floor_x_px, motion.floor_y_px)),
+            motion.coded,
         )  # fmt: skip
         for tip in motion.tips:
             self._tips.setdefault(tip.tip, _Columns(10)).append(*_row(number, motion.t_s, tip))
@@ -99,7 +102,8 @@ class Recording:
             _track(tip, columns.since(columns.first_at(first)), first)
             for tip, columns in sorted(self._tips.items())
         )
-        return Recorded(frames[:, 0], frames[:, 1:3], frames[:, 3:5], tuple(t for t in tips if len(t.t_s)))
+        found = tuple(t for t in tips if len(t.t_s))
+        return Recorded(frames[:, 0], frames[:, 1:3], frames[:, 3:5], frames[:, 5].astype(np.int8), found)
 
     def _drop(self, count: int) -> None:
         self._frames.drop(count)

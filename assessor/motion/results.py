@@ -71,10 +71,12 @@ class Tremor:
     """Tremor of a tip over its slow windows (the median of them), or of one window.
 
     `rms`, `peak_to_peak` and `noise_floor` are in `unit`, of the band `band_hz`; `bands` holds the
-    physiological 8-12 Hz and 4-8 Hz apart. `peak_to_peak` is that of a sine of the same power along the
-    main direction `direction_deg` (0 = x axis, clockwise as seen). `peak_hz` is None unless `peak_status`
-    is "distinct". `exposure_s` is None where the shutter is unknown: then nothing was corrected for it, and
-    `shutter_loss` is the share of amplitude at the peak that a shutter open all the time would hide.
+    physiological 8-12 Hz and 4-8 Hz apart. `relative_sd` is the standard uncertainty of `rms` as a share of
+    it, for noise and for what the recorder's compression took, without the scale's. `peak_to_peak` is that
+    of a sine of the same power along the main direction `direction_deg` (0 = x axis, clockwise as seen).
+    `peak_hz` is None unless `peak_status` is "distinct". `exposure_s` is None where the shutter is unknown:
+    then nothing was corrected for it, and `shutter_loss` is the share of amplitude at the peak that a
+    shutter open all the time would hide.
     """
 
     unit: Literal["um", "px"]
@@ -91,6 +93,7 @@ class Tremor:
     window_s: float = 0.0
     exposure_s: float | None = None
     shutter_loss: float | None = None
+    relative_sd: float | None = None
     bands: tuple[BandTremor, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ tremor's band, and neither jitter nor dropped frames change an amplitude.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,13 +31,25 @@ def parameters(length_s: float) -> int:
     return 4 + 2 * _harmonics(length_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """One sine in two kinds of samples: its `gain` (2,) over that of all together, the gains' `covariance`
+    (2, 2), and what each kind shows of the sine and beside it: mean squares (2,) px^2, x plus y."""
+
+    gain: Array
+    covariance: Array
+    noise: Array
+    power: Array
+
+
 class WindowFit:
     """One window's spectrum; sines found in it can be taken out, one after the other, all fitted jointly.
 
     `t_s` (n,) s, `xy` (n, 2) px, `freq_hz` (f,) of `grid`; n must exceed `parameters`, else ValueError.
+    `shown` (n,): the share of a sine that each sample shows, 1 where nothing damps it.
     """
 
-    def __init__(self, t_s: Array, xy: Array, freq_hz: Array) -> None:
+    def __init__(self, t_s: Array, xy: Array, freq_hz: Array, shown: Array | None = None) -> None:
         t = t_s - (t_s[0] + t_s[-1]) / 2
         length_s = float(t[-1] - t[0]) * (1 + 1 / (len(t) - 1))  # each sample stands for its own step
         if len(t) <= parameters(length_s) + 2:
@@ -47,11 +61,13 @@ class WindowFit:
         self.sines_power: list[Array] = []  # each (2, 2): mean squares of x and y and their product, px^2
         self._t = t
         self._root = np.sqrt(weight)[:, None]
-        self._weight = float(weight.sum())
+        self._shown = np.ones(len(t)) if shown is None else shown
+        self._weight = float(weight @ self._shown**2)
         self._slow, _ = np.linalg.qr(self._root * _nuisance(t, length_s))
         self._basis = self._slow
         self._y = self._without_slow(xy)
-        self._cos, self._sin = (self._root * part for part in _sines_on_grid(t, freq_hz))
+        seen = self._root * self._shown[:, None]
+        self._cos, self._sin = (seen * part for part in _sines_on_grid(t, freq_hz))
         # Products of cosines and sines outside the slow terms, and outside all that is fitted so far.
         self._slow_left = _products(self._cos, self._sin) - self._taken(self._slow)
         self._left = self._slow_left
@@ -90,7 +106,7 @@ class WindowFit:
         Not the square of its amplitude in a joint fit: two near sines of opposite sign have any.
         """
         # Over uneven times the slow terms take a little of any sine.
-        sine = self._root * np.concatenate(_sine(self._t, np.array([freq_hz])), axis=1)
+        sine = self._sines(np.array([freq_hz]))
         kept = 1 - float(((self._slow.T @ sine) ** 2).sum() / (sine**2).sum())
         basis, _ = np.linalg.qr(self._without(sine, self._basis))
         share = basis.T @ self._y
@@ -100,8 +116,28 @@ class WindowFit:
         self._basis = np.concatenate([self._basis, basis], axis=1)
         self.sines_hz.append(freq_hz)
 
+    def apart(self, freq_hz: float, some: NDArray[np.bool_]) -> Apart:
+        """The sine of this frequency in `some` of the samples (n,) and in the others, each for itself."""
+        sine = self._sines(np.array([freq_hz]))
+        columns = np.concatenate([sine, self._slow], axis=1)
+        whole = sine @ np.linalg.lstsq(columns, self._y, rcond=None)[0][:2]
+        parts = [self._without(whole * kind[:, None], self._slow).ravel() for kind in (~some, some)]
+        inverse = np.linalg.pinv(np.stack(parts, axis=1))
+        gain = inverse @ self._y.ravel()
+        left = ((self._y - (gain @ parts).reshape(-1, 2)) ** 2).sum(axis=1)
+        weight = self._root[:, 0] ** 2
+        free = 1 - (self._slow.shape[1] + 1) / len(weight)  # of the residual's degrees of freedom
+        noise = np.array([left[kind].sum() / max(weight[kind].sum(), 1e-9) / free for kind in (~some, some)])
+        each = np.repeat(weight * np.where(some, noise[1], noise[0]) / 2, 2)
+        power = float((whole**2).sum() / weight.sum())
+        return Apart(gain, (inverse * each) @ inverse.T, noise, power * gain**2)
+
+    def _sines(self, freq_hz: Array) -> Array:
+        """Cosines and sines (n, 2 k) at frequencies (k,), as the samples show them, weighted."""
+        return self._root * self._shown[:, None] * np.concatenate(_sine(self._t, freq_hz), axis=1)
+
     def _density_at(self, freq_hz: Array) -> Array:
-        columns = self._root * np.concatenate(_sine(self._t, freq_hz), axis=1)
+        columns = self._sines(freq_hz)
         columns, few = self._without(columns, self._basis), len(freq_hz)
         squares, along = columns.T @ columns, columns.T @ self._y
         cc, ss = np.split(squares.diagonal(), 2)

@@ -13,7 +13,7 @@ from assessor.results import Point
 
 from .background import Background
 from .flow import Float, Grey, apply
-from .frames import Frame, to_grey
+from .frames import ALONE, Frame, to_grey
 from .tips.candidates import LONG, Candidates
 from .tips.extent import AHEAD, moved_to
 from .tips.find import Finder
@@ -64,7 +64,8 @@ class TipSample:
 @dataclass(frozen=True, slots=True)
 class FrameMotion:
     """What moved in one frame: tips in sight, the background's shift since the first frame, and what that
-    shift leaves of rigid background points kept out of it (None where no background is seen)."""
+    shift leaves of rigid background points kept out of it (None where no background is seen). `coded`: the
+    frame's."""
 
     t_s: float
     tips: tuple[TipSample, ...]
@@ -72,6 +73,7 @@ class FrameMotion:
     camera_y_px: float | None
     floor_x_px: float | None
     floor_y_px: float | None
+    coded: int = ALONE
 
 
 class Tracker:
@@ -131,7 +133,7 @@ class Tracker:
         )
         camera = tuple(map(float, self._camera)) if known else (None, None)
         floor = tuple(map(float, self._floor)) if known else (None, None)
-        return FrameMotion(frame.t_s, tips, *camera, *floor)
+        return FrameMotion(frame.t_s, tips, camera[0], camera[1], floor[0], floor[1], frame.coded)
 
     def _forget(self, t_s: float) -> None:
         """The picture's size changed: nothing can be carried over."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assessor.motion import timing
+from assessor.motion.compression import Kinds, Shown, shown
 from assessor.motion.peaks import EDGE_HZ, distinct_peak
 from assessor.motion.results import BandTremor, PeakStatus, Spectrum, Tremor, TremorStatus, Window
 from assessor.motion.spectrum import GRID_HZ, MEDIAN_OF_NOISE, WindowFit, grid, parameters
@@ -35,6 +36,9 @@ HIGHEST_HZ = 20.0  # nothing of a hand's tremor lies above
 # A recorder that saves bits repeats blocks: the tip stands, then jumps. Steps below this share of the upper
 # quartile are standing: 3 % of them by noise alone, 9 % at a sine's turning points.
 STANDING, MOST_STANDING = 0.15, 0.25
+# Amplitudes of rendered clips that lose nothing to compression are off by 2 % rms. Where compression makes
+# one less sure than MOST_CODING_SD (relative), there is none.
+OWN_SD, MOST_CODING_SD = 0.02, 0.2
 REFERENCE_SHARE = 0.8  # of a window's samples must have a background reference
 
 HINTS: dict[TremorStatus, str] = {
@@ -56,6 +60,7 @@ class TipSignal:
 
     `floor` (n, 2) px is what still background does at the same times after compensation; `noise` (n, 2) px
     is the track's own noise (half the difference of two independent halves of its points). NaN where unknown.
+    `coded` (n,) says how each frame was coded (`frames.Frame`).
     """
 
     t_s: Array
@@ -63,6 +68,7 @@ class TipSignal:
     segment: NDArray[np.int64]
     floor: Array
     noise: Array
+    coded: Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ class TipTremor:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """One window looked at: densities (f,) px^2 / Hz; `rest` is what the sines left."""
+    """One window looked at: densities (f,) px^2 / Hz; `rest` is what the sines left. `bandwidth_hz` of its
+    spectrum; `coding_sd` is the relative sd of an amplitude for what the recorder's compression took."""
 
     window: SlowWindow
     density: Array
@@ -97,6 +104,8 @@ class _Looked:
     sines_power: Array
     floor: Array
     noise: float
+    bandwidth_hz: float
+    coding_sd: float
 
 
 def measure_tremor(tip: int, signal: TipSignal, given: Conditions) -> TipTremor:
@@ -115,7 +124,8 @@ def measure_tremor(tip: int, signal: TipSignal, given: Conditions) -> TipTremor:
     if not windows:
         return TipTremor(refusal("compressed", given), (), None)
     freq = grid(LOWEST_HZ, min(0.48 * given.timing.nominal_fps, HIGHEST_HZ))
-    looked = [seen for w in windows if (seen := _look(signal, w, freq)) is not None]
+    seen = _shown(signal, windows, freq)
+    looked = [one for w in windows if (one := _look(signal, w, freq, seen)) is not None]
     if not looked:
         return TipTremor(refusal("no_reference", given), (), None)
     floor = _floor(looked, freq)
@@ -183,13 +193,22 @@ def _carries(t_s: Array) -> bool:
     return own.samples > 1.5 * parameters(own.duration_s)
 
 
-def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
+def _shown(signal: TipSignal, windows: Sequence[SlowWindow], freq: Array) -> Shown:
+    """How much of a tremor the recorder's compression left in these windows."""
+    if not signal.coded.any():
+        return Shown()
+    fits = [(WindowFit(signal.t_s[w.at], signal.xy[w.at], freq), signal.coded[w.at]) for w in windows]
+    return shown(fits, timing.FULL_HZ)
+
+
+def _look(signal: TipSignal, window: SlowWindow, freq: Array, shows: Shown) -> _Looked | None:
     """Spectrum, sines and rest of one window; None without a background reference."""
     t, xy, still = signal.t_s[window.at], signal.xy[window.at], signal.floor[window.at]
     seen = np.asarray(np.isfinite(still).all(axis=1))
     if seen.mean() < REFERENCE_SHARE:
         return None
-    fitted = WindowFit(t, xy, freq)
+    coded = signal.coded[window.at]
+    fitted = WindowFit(t, xy, freq, shows.of(coded))
     density = left = fitted.density
     free, level = _free(freq, fitted), 0.0
     while True:
@@ -208,6 +227,8 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array) -> _Looked | None:
         sines_power=np.array(fitted.sines_power).reshape(-1, 2, 2),
         floor=_density_of(fitted, t, still, seen),
         noise=_own_noise(fitted, t, signal.noise[window.at], level),
+        bandwidth_hz=fitted.bandwidth_hz,
+        coding_sd=shows.relative_sd(coded),
     )
 
 
@@ -262,7 +283,7 @@ def _tremor(looked: Sequence[_Looked], freq: Array, floor: Array, t_s: Array, gi
     whole = _band(looked, freq, floor, gain, timing.FULL_HZ, given)
     peak_hz: float | None = None
     peak_status: PeakStatus = "not_measured"
-    loss = direction = peak_to_peak = None
+    loss = direction = peak_to_peak = relative_sd = None
     if whole.status == "measured":
         peak_hz = distinct_peak(freq, np.mean([one.density for one in looked], axis=0), timing.FULL_HZ)
         peak_status = "no_distinct_peak" if peak_hz is None else "distinct"
@@ -270,12 +291,15 @@ def _tremor(looked: Sequence[_Looked], freq: Array, floor: Array, t_s: Array, gi
             loss = 1 - float(np.sinc((peak_hz or timing.FULL_HZ[1]) / given.timing.nominal_fps))
         share, direction = _main_direction(looked)
         assert whole.rms is not None
+        assert whole.noise_floor is not None
+        relative_sd = _relative_sd(looked, whole.noise_floor / whole.rms)
         peak_to_peak = 2 * math.sqrt(2 * share) * whole.rms
     lengths = [float(t_s[one.window.at.stop - 1] - t_s[one.window.at.start]) for one in looked]
     return Tremor(
         unit=_unit(given),
         band_hz=timing.FULL_HZ,
         rms=whole.rms,
+        relative_sd=relative_sd,
         peak_to_peak=peak_to_peak,
         direction_deg=direction,
         peak_hz=peak_hz,
@@ -312,7 +336,22 @@ def _band(
     rms = math.sqrt(max(0.0, float(np.median(powers))))
     if rms < ABOVE_FLOOR * floor_rms:
         return BandTremor(band, None, floor_rms * unit, "below_floor")
+    if _coding_sd(looked) > MOST_CODING_SD:
+        return BandTremor(band, None, floor_rms * unit, "compressed")
     return BandTremor(band, rms * unit, floor_rms * unit, "measured")
+
+
+def _relative_sd(looked: Sequence[_Looked], floor_share: float) -> float:
+    """Of the amplitude: its noise (`floor_share` of it in the whole band), the compression, the estimator."""
+    # Half of the noise's power lies along the motion; in a sine's own band it adds up over the windows.
+    low, high = timing.FULL_HZ
+    own_hz = float(np.mean([one.bandwidth_hz for one in looked])) / len(looked)
+    noise = floor_share * math.sqrt(own_hz / (high - low)) / 2
+    return math.hypot(noise, _coding_sd(looked), OWN_SD)
+
+
+def _coding_sd(looked: Sequence[_Looked]) -> float:
+    return float(np.median([one.coding_sd for one in looked]))
 
 
 def _sines_of(one: _Looked, band: Band) -> NDArray[np.bool_]:

@@ -68,12 +68,13 @@ def tip_name(tip: TipResult) -> str:
 
 
 def tremor_text(tremor: Tremor) -> str:
-    """ "42 um rms at 9.1 Hz (floor 8 um)", or why there is no number."""
+    """ "42 um rms at 9.1 Hz (sd 3 %, floor 8 um)", or why there is no number."""
     if tremor.status == "measured" and tremor.rms is not None and tremor.noise_floor is not None:
         peak = "no distinct peak" if tremor.peak_hz is None else f"at {tremor.peak_hz:.1f} Hz"
         join = ", " if tremor.peak_hz is None else " "
         floor = amount(tremor.noise_floor, tremor.unit)
-        return f"tremor {amount(tremor.rms, tremor.unit)} rms{join}{peak} (floor {floor})"
+        sure = "" if tremor.relative_sd is None else f"sd {100 * tremor.relative_sd:.0f} %, "
+        return f"tremor {amount(tremor.rms, tremor.unit)} rms{join}{peak} ({sure}floor {floor})"
     if tremor.status == "below_floor" and tremor.noise_floor is not None:
         return f"tremor below what this camera can see (floor {amount(tremor.noise_floor, tremor.unit)})"
     return f"no tremor measured. {tremor.hint}"
