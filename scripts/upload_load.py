@@ -89,13 +89,8 @@ def main() -> int:
 def _measure(given: argparse.Namespace, port: int, service: psutil.Process) -> int:
     base = f"http://127.0.0.1:{port}/api/v1"
     with httpx.Client(timeout=30) as client:
-        while True:
-            try:
-                client.get(f"{base}/health").raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.2)
-        quiet_ms = [_health_ms(client, base) for _ in range(30)]
+        until_up(client, base)
+        quiet_ms = [health_ms(client, base) for _ in range(30)]
         before_mb = service.memory_info().rss / MIB
         stop = threading.Event()
         answers: Counter[str] = Counter()
@@ -110,7 +105,7 @@ def _measure(given: argparse.Namespace, port: int, service: psutil.Process) -> i
             thread.start()
         took_ms, most_mb = [], before_mb
         while any(thread.is_alive() for thread in uploads):
-            took_ms.append(_health_ms(client, base))
+            took_ms.append(health_ms(client, base))
             most_mb = max(most_mb, service.memory_info().rss / MIB)
         stop.set()
         for thread in (*slow, *uploads):
@@ -126,7 +121,16 @@ def _measure(given: argparse.Namespace, port: int, service: psutil.Process) -> i
     return 0
 
 
-def _health_ms(client: httpx.Client, base: str) -> float:
+def until_up(client: httpx.Client, base: str) -> None:
+    while True:
+        try:
+            client.get(f"{base}/health").raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+
+
+def health_ms(client: httpx.Client, base: str) -> float:
     time.sleep(HEALTH_EVERY_S)
     began_s = time.perf_counter()
     client.get(f"{base}/health").raise_for_status()

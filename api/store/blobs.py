@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 FOLDER = "blobs"
 CHUNK_BYTES = 1 << 20
+# Of a large file, 5 MB each: what stands in the memory at once.
+PARTS_AT_ONCE = 2
 # A request waits for an answer; the default would try for three minutes.
 CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=30)}
 RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
@@ -65,7 +67,7 @@ class Blobs:
         with _storage_errors():
             if not self._has(sha256, size_bytes):
                 file.seek(0)
-                obstore.put(self._store, _key(sha256), file)
+                obstore.put(self._store, _key(sha256), file, max_concurrency=PARTS_AT_ONCE)
                 self._sync(sha256)
         return sha256
 
