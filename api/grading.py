@@ -39,7 +39,7 @@ from assessor.options import GradeOptions
 from assessor.results import ImageInfo
 
 if TYPE_CHECKING:
-    from assessor.motion.results import MotionAssessment, Task
+    from assessor.motion.results import MotionAssessment
     from assessor.results import PhotoAssessment
 
 log = logging.getLogger("assessor.api")
@@ -358,9 +358,8 @@ def _refused(exc: AssessorError, subject: Submission) -> PhotoAssessment | Motio
         from assessor.motion import assess
         from assessor.motion.results import VideoInfo
 
-        task: Task = (subject.motion or {}).get("task", "suture")
         video = VideoInfo(name, 0, 0, 0, 0, 0.0, None, None, None, sha256=sha256)
-        return assess.refusal(exc, video, MotionOptions(task=task))
+        return assess.refusal(exc, video, MotionOptions(task=subject.task))
     from assessor.photo import grade
 
     return grade.refusal(exc, ImageInfo(name, 0, 0, sha256))

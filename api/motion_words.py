@@ -50,11 +50,6 @@ class Measured(Protocol):
     def sd(self) -> float | None: ...
 
 
-def task(motion: Mapping[str, object] | None) -> str:
-    """What a clip shows, as declared."""
-    return TASKS[str((motion or {}).get("task", "suture"))]
-
-
 def number(value: float, unit: str) -> str:
     """Three digits at most, with a true minus."""
     value = 100 * value if unit == "%" else value

@@ -56,7 +56,7 @@ def _of_clip(one: Graded) -> Iterator[dict[str, Cell]]:
     subject, document = one.row.submission, one.document
     common: dict[str, Cell] = {
         **whose(one),
-        "task": (subject.motion or {}).get("task"),
+        "task": subject.task,
         "sha256": subject.blob_sha256,
         **refusal(one),
     }

@@ -206,7 +206,7 @@ def _clip_line(one: Graded) -> list[str]:
         said = "tremor: " + ", ".join(tremor) if tremor else "no instrument tip was followed"
     return [
         one.name,
-        f"clip, {motion_words.task(one.row.submission.motion)}",
+        f"clip, {motion_words.TASKS[one.row.submission.task]}",
         f"{number(points[0])} of {number(points[1])} *" if points else "",
         percent(points[0] / points[1]) if points else "",
         said,

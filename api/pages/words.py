@@ -125,7 +125,7 @@ FILTERS: dict[str, Any] = {
     "fault": fault,
     "plain": plain,
     "why": why,
-    "clip_task": motion_words.task,
+    "clip_task": motion_words.TASKS.__getitem__,
     "in_short": motion_words.in_short,
     "technique": technique,
     "metric_label": metric_label,

@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from assessor.motion.results import Task
+
 Role = Literal["trainee", "instructor", "admin"]
 CourseRole = Literal["trainee", "instructor"]
 Kind = Literal["photo", "clip"]
@@ -254,6 +256,12 @@ class Submission(Base):
     scale: Mapped[dict[str, Any] | None]  # mm_per_px, grid_mm, ruler_mm, check_bar_mm, points, as declared
     motion: Mapped[dict[str, Any] | None]  # of a clip: task, hand, mm_per_px, tips, exposure_s, as declared
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+    @property
+    def task(self) -> Task:
+        """What a clip shows, as declared; not said means suturing."""
+        found: Task = (self.motion or {}).get("task", "suture")
+        return found
 
     @property
     def declared(self) -> dict[str, Any]:

@@ -45,8 +45,7 @@ def history(session: Session, person_id: int) -> list[MotionPoint]:
     for subject, name, value, sd in session.execute(query):
         hand, _, metric = name.partition(".")
         if metric in TRENDS and value is not None:
-            task = (subject.motion or {}).get("task", "suture")
-            found.append(MotionPoint(subject.id, subject.created_at, task, hand, metric, value, sd))
+            found.append(MotionPoint(subject.id, subject.created_at, subject.task, hand, metric, value, sd))
     return found
 
 
