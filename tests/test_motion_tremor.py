@@ -250,6 +250,29 @@ def test_a_reach_in_between_is_no_tremor() -> None:
     assert all(np.mod(w.t0_s, 4.0) < 1 and np.mod(w.t1_s, 4.0) < 3.5 for w in seen.windows)
 
 
+def test_what_was_followed_just_before_a_tip_was_lost_does_not_count() -> None:
+    t = np.arange(150) / 30.0
+    xy = np.zeros((150, 2))
+    segment = np.repeat([1, 2], 75)
+    first, last = slow_windows(t, xy, segment, 1.0)
+    assert t[first.at][-1] == pytest.approx(t[74] - 0.5, abs=0.07)
+    assert t[last.at][0] == t[75]
+    assert t[last.at][-1] == pytest.approx(t[149], abs=0.07)
+
+
+def test_halves_that_disagree_about_the_amplitude_make_it_less_sure() -> None:
+    rng = np.random.default_rng(5)
+    t = times(rng, 4.0, 30)
+    tremor = line(t, 0.4, 9.0, 0.5)
+    one = signal(t, voluntary(rng, t, 3.0) + tremor + rng.normal(0, 0.02, tremor.shape), rng)
+    agree, differ = (
+        measure_tremor(0, replace(one, noise=share * tremor + rng.normal(0, 0.01, tremor.shape)), given(t))
+        for share in (0.0, 0.02)
+    )
+    assert agree.tremor.relative_sd == pytest.approx(0.02, abs=0.01)
+    assert differ.tremor.relative_sd == pytest.approx(0.1, abs=0.02)
+
+
 def test_noise_that_both_halves_share_is_in_the_floor() -> None:
     rng = np.random.default_rng(16)
     t = times(rng, 6.0, 30)

@@ -116,6 +116,12 @@ class WindowFit:
         self._basis = np.concatenate([self._basis, basis], axis=1)
         self.sines_hz.append(freq_hz)
 
+    def goes_along(self, freq_hz: float, xy: Array) -> float:
+        """The sine of this frequency in another signal (n, 2), in phase with the own, as a share of that."""
+        columns = np.concatenate([self._sines(np.array([freq_hz])), self._slow], axis=1)
+        own, other = (np.linalg.lstsq(columns, y, rcond=None)[0][:2] for y in (self._y, self._root * xy))
+        return float((own * other).sum() / (own**2).sum())
+
     def apart(self, freq_hz: float, some: NDArray[np.bool_]) -> Apart:
         """The sine of this frequency in `some` of the samples (n,) and in the others, each for itself."""
         sine = self._sines(np.array([freq_hz]))

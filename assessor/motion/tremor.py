@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.motion import timing
+from assessor.motion import timing, uncertainty
 from assessor.motion.compression import Kinds, Shown, shown
 from assessor.motion.peaks import EDGE_HZ, distinct_peak
 from assessor.motion.results import BandTremor, PeakStatus, Spectrum, Tremor, TremorStatus, Window
@@ -36,9 +36,7 @@ HIGHEST_HZ = 20.0  # nothing of a hand's tremor lies above
 # A recorder that saves bits repeats blocks: the tip stands, then jumps. Steps below this share of the upper
 # quartile are standing: 3 % of them by noise alone, 9 % at a sine's turning points.
 STANDING, MOST_STANDING = 0.15, 0.25
-# Amplitudes of rendered clips that lose nothing to compression are off by 2 % rms. Where compression makes
-# one less sure than MOST_CODING_SD (relative), there is none.
-OWN_SD, MOST_CODING_SD = 0.02, 0.2
+MOST_CODING_SD = 0.2  # relative: where compression makes an amplitude less sure there is none
 REFERENCE_SHARE = 0.8  # of a window's samples must have a background reference
 
 HINTS: dict[TremorStatus, str] = {
@@ -95,7 +93,8 @@ class TipTremor:
 @dataclass(frozen=True, slots=True)
 class _Looked:
     """One window looked at: densities (f,) px^2 / Hz; `rest` is what the sines left. `bandwidth_hz` of its
-    spectrum; `coding_sd` is the relative sd of an amplitude for what the recorder's compression took."""
+    spectrum; relative sd of an amplitude: `coding_sd` for what the recorder's compression took, `halves_sd`
+    for what halves of the points disagree."""
 
     window: SlowWindow
     density: Array
@@ -106,6 +105,7 @@ class _Looked:
     noise: float
     bandwidth_hz: float
     coding_sd: float
+    halves_sd: float
 
 
 def measure_tremor(tip: int, signal: TipSignal, given: Conditions) -> TipTremor:
@@ -210,6 +210,7 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array, shows: Shown) -> _
     coded = signal.coded[window.at]
     fitted = WindowFit(t, xy, freq, shows.of(coded))
     density = left = fitted.density
+    halves_sd = uncertainty.halves_sd(fitted, density, signal.noise[window.at])
     free, level = _free(freq, fitted), 0.0
     while True:
         level = float(np.median(left[free])) / MEDIAN_OF_NOISE
@@ -229,6 +230,7 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array, shows: Shown) -> _
         noise=_own_noise(fitted, t, signal.noise[window.at], level),
         bandwidth_hz=fitted.bandwidth_hz,
         coding_sd=shows.relative_sd(coded),
+        halves_sd=halves_sd,
     )
 
 
@@ -292,7 +294,12 @@ def _tremor(looked: Sequence[_Looked], freq: Array, floor: Array, t_s: Array, gi
         share, direction = _main_direction(looked)
         assert whole.rms is not None
         assert whole.noise_floor is not None
-        relative_sd = _relative_sd(looked, whole.noise_floor / whole.rms)
+        relative_sd = uncertainty.relative_sd(
+            noise=whole.noise_floor / whole.rms,
+            bandwidth_hz=[one.bandwidth_hz for one in looked],
+            coding=_coding_sd(looked),
+            halves=float(np.median([one.halves_sd for one in looked])),
+        )
         peak_to_peak = 2 * math.sqrt(2 * share) * whole.rms
     lengths = [float(t_s[one.window.at.stop - 1] - t_s[one.window.at.start]) for one in looked]
     return Tremor(
@@ -339,15 +346,6 @@ def _band(
     if _coding_sd(looked) > MOST_CODING_SD:
         return BandTremor(band, None, floor_rms * unit, "compressed")
     return BandTremor(band, rms * unit, floor_rms * unit, "measured")
-
-
-def _relative_sd(looked: Sequence[_Looked], floor_share: float) -> float:
-    """Of the amplitude: its noise (`floor_share` of it in the whole band), the compression, the estimator."""
-    # Half of the noise's power lies along the motion; in a sine's own band it adds up over the windows.
-    low, high = timing.FULL_HZ
-    own_hz = float(np.mean([one.bandwidth_hz for one in looked])) / len(looked)
-    noise = floor_share * math.sqrt(own_hz / (high - low)) / 2
-    return math.hypot(noise, _coding_sd(looked), OWN_SD)
 
 
 def _coding_sd(looked: Sequence[_Looked]) -> float:

@@ -23,6 +23,8 @@ WANTED_S = 3.0  # clinical convention for tremor (PMC6806079)
 # thresholds of speed only, never for a result.
 ASSUMED_VIEW_MM = 133.0
 GLANCE_S = 0.3  # over which a speed is averaged before it is compared
+# Before a tip is found lost it slid along the ground for a while.
+UNSURE_S = 0.5
 SETTLE_S = 0.15  # of a reach is left over where the speed falls below the limit
 SPEED_RATE_HZ = 30.0
 SPEED_SIGMA_S = 0.1  # of the Gaussian that leaves voluntary motion: 8 Hz tremor is no speed of the hand
@@ -60,6 +62,9 @@ def slow_windows(t_s: Array, xy: Array, segment: NDArray[np.int64], slow_px_s: f
     """
     found: list[SlowWindow] = []
     for run in runs(t_s, segment):
+        if run.stop < len(t_s):
+            end = np.searchsorted(t_s, t_s[run.stop - 1] - UNSURE_S, side="right")
+            run = slice(run.start, max(run.start + 1, int(end)))
         if t_s[run.stop - 1] - t_s[run.start] < SHORTEST_S:
             continue
         t, speed = voluntary_speed(t_s[run], xy[run])
