@@ -5,7 +5,7 @@ from __future__ import annotations
 WHY = {
     "grading_died": (
         "Its process ended each time it was read.",
-        "Hand in another one; of a clip a shorter or smaller one.",
+        "Hand in another photo, or a shorter or smaller clip.",
     ),
     "grading_timeout": (
         "It took longer than it may, each time.",

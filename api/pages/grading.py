@@ -42,7 +42,7 @@ class BatchView:
 
     @property
     def done(self) -> int:
-        return self.total - self.states.get("waiting", 0) - self.states.get("leased", 0)
+        return self.total - sum(self.states.get(state, 0) for state in ("waiting", "leased", "cancelled"))
 
     @property
     def failed(self) -> int:

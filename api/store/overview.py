@@ -32,6 +32,7 @@ class Counts:
     refused: int = 0
     failed: int = 0
     cancelled: int = 0
+    photos: int = 0  # of the graded
 
     @property
     def waiting(self) -> int:
@@ -60,6 +61,7 @@ def counts(session: Session, assignment_ids: Sequence[int]) -> dict[int, Counts]
             func.count(Result.error_code),
             func.count().filter(Result.id.is_(None), ended("failed")),
             func.count().filter(Result.id.is_(None), ended("cancelled")),
+            func.count(Result.id).filter(Submission.kind == "photo", Result.error_code.is_(None)),
         )
         .outerjoin(Result, counting())
         .where(Submission.assignment_id.in_(assignment_ids))
