@@ -24,7 +24,8 @@ from .tips.shafts import Shaft, lies_on
 from .tips.slot import END_FAR, Slot
 
 MOST_TIPS = 2
-LOOK_S = 0.5  # between looks at the whole picture while every tip is held
+LOOK_S = 1.0  # between looks at the whole picture while every tip is held
+MARKERS_S = 0.5  # and for markers
 HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
 HUNT_FOR_S = 2.0
 HUNT_BRIEF_S = 0.5  # for what was never held for long
@@ -295,7 +296,7 @@ class Tracker:
     def _look_for_markers(self, grey: Grey, t_s: float) -> None:
         """A marker that comes into sight takes the tip that it had, else the nearest one found without."""
         hunting = any(s.marked is not None and s.follower is None for s in self._slots)
-        if not self._clicks and t_s - self._sought_s < (HUNT_S if hunting else LOOK_S) - 1e-3:
+        if not self._clicks and t_s - self._sought_s < (HUNT_S if hunting else MARKERS_S) - 1e-3:
             return
         self._sought_s = t_s
         for number, corners in sorted(find_markers(grey).items(), key=lambda item: item[0]):
