@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,3 +78,28 @@ def test_a_class_shows_its_clips_apart_and_anothers_mark_stays_unseen(page: Page
     page.get_by_text("Somebody has marked this already.").wait_for()
     assert page.get_by_text("as the admin saw it").count() == 0
     assert faults(page) == []
+
+
+def test_a_class_says_what_its_clips_show_and_tries_once_more_what_broke(
+    page: Page, room: School, tmp_path: Path
+) -> None:
+    here, gone = origin(room.client), tmp_path / "gone"
+    made = room.ask("teacher", "POST", f"/courses/{room.ids['knots']}/assignments", json={"title": "Drill"})
+    task = made.json()["id"]
+    sign_in(page, here, "teacher@school.test", f"/assignments/{task}")
+    page.get_by_text("What you know about all of them").click()
+    page.get_by_label("Clips: they show").select_option("hold")
+    page.get_by_label("Clips: hand").select_option("right")
+    assert faults(page) == []
+    clip = {**CLIP, "name": "Ann.mp4", "buffer": f"unless {gone}".encode()}
+    page.get_by_label("Choose a zip, photos or clips").set_input_files(clip)  # type: ignore[arg-type]
+    page.get_by_text("1 of 1 broke grading down again and again and has no grade.").wait_for()
+    page.get_by_role("cell", name="broke down").wait_for()
+    assert faults(page) == []
+    page.get_by_role("link", name="Ann.mp4").click()
+    page.get_by_text("Measuring this clip broke down again and again.").wait_for()
+    assert faults(page) == []
+    gone.touch()
+    page.get_by_role("button", name="Try once more").click()
+    page.get_by_text("Right hand: Tremor 42").wait_for()
+    page.get_by_role("heading", name="Clip: hold still").wait_for()
