@@ -54,6 +54,7 @@ def signal(
         floor=left + rng.normal(0, still_px, xy.shape),
         noise=np.full_like(xy, np.nan),
         coded=np.zeros(len(t), np.int8) if coded is None else coded,
+        sure=np.ones(len(t), bool),
     )
 
 

@@ -162,6 +162,18 @@ def test_without_still_background_nothing_is_claimed() -> None:
     assert measure_tremor(0, blind, given(t)).tremor.status == "no_reference"
 
 
+def test_what_was_never_seen_to_be_an_instrument_has_no_tremor() -> None:
+    rng = np.random.default_rng(6)
+    t = times(rng, 6.0, 30)
+    tip = replace(
+        signal(t, line(t, 0.4, 9.0, 0.5), rng, segment=np.where(t < 3, 1, 2)), sure=(t > 4) & (t < 5)
+    )
+    known = measure_tremor(0, tip, given(t))
+    assert known.tremor.status == "measured"
+    assert [round(w.t0_s) for w in known.windows] == [3]
+    assert measure_tremor(0, replace(tip, sure=t < 0), given(t)).tremor.status == "not_tracked"
+
+
 def test_nothing_and_what_was_blocked() -> None:
     empty = np.zeros(0)
     nobody = signal(empty, np.zeros((0, 2)), np.random.default_rng(0))

@@ -68,6 +68,30 @@ def test_the_end_is_where_the_motion_ends(back_px: float, turned: bool) -> None:
     assert held.length_px > follower.length_px
 
 
+def short(tip: tuple[float, float], seed: int) -> NDArray[np.uint8]:
+    """The same instrument, whose other end lies in the picture, too: as where a hand hides the rest."""
+    back = np.array(TIP) - 160 * np.array(
+        [math.cos(math.radians(AXIS_DEG)), math.sin(math.radians(AXIS_DEG))]
+    )
+    rows, columns = np.mgrid[:H, :W]
+    hidden = (columns - back[0]) * math.cos(math.radians(AXIS_DEG)) + (rows - back[1]) * math.sin(
+        math.radians(AXIS_DEG)
+    ) < 0
+    return np.where(hidden, to_grey(ground()), grey(tip, seed))
+
+
+def test_of_two_free_ends_the_tip_is_the_one_that_points_into_the_picture() -> None:
+    way = (-1.2, 1.6)
+    follower = on_axis(150, turned=True)
+    before, now = short(TIP, 0), short((TIP[0] + way[0], TIP[1] + way[1]), 1)
+    travel = Travel(before)
+    assert travel.step(follower, before, now, STILL, 0.0, held=False)
+    end = travel.end(now, follower)
+    assert end is not None
+    assert end.free
+    assert math.dist(end.tip, (TIP[0] + way[0], TIP[1] + way[1])) < END_NEAR * math.hypot(W, H)
+
+
 @pytest.mark.parametrize("lean_deg", [-40, 40])
 def test_an_axis_across_the_instrument_is_set_by_what_moves(lean_deg: float) -> None:
     """As where the edge of a pad ends at the instrument that lies over it."""

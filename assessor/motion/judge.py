@@ -74,6 +74,7 @@ def signal_of(track: TipTrack, recorded: Recorded) -> TipSignal:
         floor=recorded.floor[track.frame],
         noise=track.noise,
         coded=recorded.coded[track.frame],
+        sure=track.sure,
     )
 
 

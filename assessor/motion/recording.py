@@ -19,7 +19,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class TipTrack:
-    """One tip's samples: frame numbers (n,) in the recording, `t_s` (n,), px (n, 2)."""
+    """One tip's samples: frame numbers (n,) in the recording, `t_s` (n,), px (n, 2); `sure` (n,) as said."""
 
     tip: int
     frame: NDArray[np.int64]
@@ -29,6 +29,7 @@ class TipTrack:
     noise: Array
     segment: NDArray[np.int64]
     confidence: Array
+    sure: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Recording:
             motion.coded,
         )  # fmt: skip
         for tip in motion.tips:
-            self._tips.setdefault(tip.tip, _Columns(10)).append(*_row(number, motion.t_s, tip))
+            self._tips.setdefault(tip.tip, _Columns(11)).append(*_row(number, motion.t_s, tip))
 
     def read(self, since_s: float = -np.inf) -> Recorded:
         """Everything from `since_s` on as arrays."""
@@ -114,7 +115,7 @@ class Recording:
 
 def _row(number: int, t_s: float, tip: TipSample) -> tuple[float, ...]:
     return (number, t_s, tip.x_px, tip.y_px, tip.fine_x_px, tip.fine_y_px, tip.segment, tip.confidence,
-            tip.noise_x_px, tip.noise_y_px)  # fmt: skip
+            tip.noise_x_px, tip.noise_y_px, tip.sure)  # fmt: skip
 
 
 def _track(tip: int, rows: Array, first: int) -> TipTrack:
@@ -127,4 +128,5 @@ def _track(tip: int, rows: Array, first: int) -> TipTrack:
         segment=rows[:, 6].astype(np.int64),
         confidence=rows[:, 7],
         noise=rows[:, 8:10],
+        sure=rows[:, 10] > 0,
     )

@@ -47,7 +47,8 @@ class TipSample:
     `x_px`, `y_px`: in the full picture, the camera's motion in it. `fine_x_px`, `fine_y_px`: sub-pixel
     position of points on the instrument, taken to the tip, the camera's motion removed; comparable within
     one `segment` of one `tip` only. `noise_x_px`, `noise_y_px`: half the difference of that position by two
-    independent halves of the points, NaN where unknown; it has the position's own noise.
+    independent halves of the points, NaN where unknown; it has the position's own noise. `sure`: seen to be
+    an instrument's end, marked, or pointed at.
     """
 
     tip: int
@@ -60,6 +61,7 @@ class TipSample:
     axis_rad: float | None
     noise_x_px: float = math.nan
     noise_y_px: float = math.nan
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Tracker:
                 s.follower.axis_rad,
                 float(s.follower.noise[0]),
                 float(s.follower.noise[1]),
+                s.sure or s.marked is not None or s.follower.axis_rad is None,
             )
             for k, s in enumerate(self._slots)
             if s.follower is not None

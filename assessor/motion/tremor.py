@@ -48,7 +48,7 @@ HINTS: dict[TremorStatus, str] = {
     "gaps": "The tip was lost too often: keep it in view, uncovered, against a plain ground.",
     "compressed": "Compressed too much for sub-pixel motion: use the camera's own file, not a messenger's.",
     "no_reference": "No still background was seen: fix the camera and let some of the table be in view.",
-    "not_tracked": "No instrument was followed: bring the tip into view, or click it.",
+    "not_tracked": "No tip was followed for sure: bring it into view, or click it.",
 }  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class TipSignal:
 
     `floor` (n, 2) px is what still background does at the same times after compensation; `noise` (n, 2) px
     is the track's own noise (half the difference of two independent halves of its points). NaN where unknown.
-    `coded` (n,) says how each frame was coded (`frames.Frame`).
+    `coded` (n,) says how each frame was coded (`frames.Frame`), `sure` (n,) whether the tip is known for one.
     """
 
     t_s: Array
@@ -67,6 +67,7 @@ class TipSignal:
     floor: Array
     noise: Array
     coded: Kinds
+    sure: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,11 @@ def measure_tremor(tip: int, signal: TipSignal, given: Conditions) -> TipTremor:
     windows = slow_windows(signal.t_s, signal.xy, signal.segment, given.slow_px_s)
     if not windows:
         return TipTremor(refusal("no_slow_window", given), (), None)
+    # What was never seen to be an instrument's end may be a stitch in line with it, or a finger.
+    known = np.unique(signal.segment[signal.sure])
+    windows = [w for w in windows if signal.segment[w.at.start] in known]
+    if not windows:
+        return TipTremor(refusal("not_tracked", given), (), None)
     windows = [w for w in windows if _carries(signal.t_s[w.at])]
     if not windows:
         return TipTremor(refusal("gaps", given), (), None)

@@ -110,13 +110,18 @@ class Travel:
         apart = self.apart_px(follower.tip) / math.hypot(*now.shape)
         if follower.axis_rad is None or not LEAST_MOVED < apart < MOST_MOVED:
             return None
-        ways = (follower.axis_rad, follower.axis_rad + math.pi)
-        ends = (self._end(now, follower, follower.tip, axis_rad) for axis_rad in ways)
-        first = next(ends)
-        if first is None or first.free or first is NOTHING_HERE:
+        first = self._end(now, follower, follower.tip, follower.axis_rad)
+        if first is None or first is NOTHING_HERE:
             return first
-        other = next(ends)
-        return other if other is not None and other.free else first
+        root = first.tip - (follower.length_px + first.off_px) * _along(first.axis_rad)
+        ahead = _way_out(first.tip, first.axis_rad, now)
+        if first.free and ahead > _way_out(root, first.axis_rad + math.pi, now):
+            return first
+        # It points out of the picture more than its root does, so this may be where the hand is.
+        other = self._end(now, follower, follower.tip, follower.axis_rad + math.pi)
+        if other is None or not other.free:
+            return first
+        return first if first.free and ahead > _way_out(other.tip, other.axis_rad, now) else other
 
     def _end(
         self, now: Grey, follower: Follower, start: Float, axis_rad: float, *, again: bool = False
@@ -189,6 +194,20 @@ class Travel:
         here = np.append(place, 1.0)
         off = ground @ here - np.linalg.inv(self._own) @ here
         return float(np.hypot(off[0], off[1])) < 0.5 * LEAST_MOVED * diagonal
+
+
+def _along(axis_rad: float) -> Float:
+    return np.array([math.cos(axis_rad), math.sin(axis_rad)])
+
+
+def _way_out(place: Float, axis_rad: float, grey: Grey) -> float:
+    """How far it is from `place` (2,) along a direction to the picture's border, px; 0 from outside."""
+    ways = [
+        ((extent - 1 if step > 0 else 0) - at) / step
+        for at, step, extent in zip(place, _along(axis_rad), grey.shape[::-1], strict=True)
+        if abs(step) > 1e-9
+    ]
+    return max(0.0, float(min(ways)))
 
 
 def moved_to(follower: Follower, end: End, now: Grey) -> Follower:
