@@ -6,15 +6,12 @@ import json
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from api.job import GradeReply, screen_jpeg
 from api.settings import Settings
 from api.workers import Job, WorkerPool
 from assessor.motion.options import MotionOptions
-
-if TYPE_CHECKING:
-    from assessor.report.canvas import Bgr
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,7 @@ def measure(request: MeasureRequest) -> GradeReply:
 
     from api.repeatability import repeatability
     from assessor.motion.assess import assess_clip
+    from assessor.motion.folder import first_picture
     from assessor.report.motion_plot import draw_tracks
 
     cv2.setNumThreads(1)
@@ -60,20 +58,7 @@ def measure(request: MeasureRequest) -> GradeReply:
     assessment = assess_clip(source, request.options, name=request.name)
     document = {**assessment.to_json(), "repeatability": repeatability(assessment)}
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
-    return GradeReply(text.encode(), screen_jpeg(draw_tracks(assessment, _first_picture(source))))
-
-
-def _first_picture(source: Path) -> Bgr | None:
-    import cv2
-    import numpy as np
-
-    from assessor.motion.frames import open_clip
-
-    with open_clip(source) as clip:
-        first = next(iter(clip), None)
-    if first is None or first.bgr.ndim == 3:
-        return None if first is None else first.bgr
-    return np.asarray(cv2.cvtColor(first.bgr, cv2.COLOR_GRAY2BGR), np.uint8)
+    return GradeReply(text.encode(), screen_jpeg(draw_tracks(assessment, first_picture(source))))
 
 
 class ClipDesk:
