@@ -82,7 +82,8 @@ class WoundFinding:
     """One wound as seen: its incision (None where no line was found) and its stitches along it.
 
     `technique_log_p` is, by how it looks, the log-probability of each of TECHNIQUES (`unknown`: a cut
-    not sutured yet); None where nobody looked.
+    not sutured yet); None where nobody looked. `bite_common_share` is the share of the variance of the
+    bites' errors that all of a side have in common: one light shades them alike.
     """
 
     incision_px: tuple[Point, ...] | None
@@ -90,6 +91,7 @@ class WoundFinding:
     incision_sd_px: float
     stitches: tuple[StitchFinding, ...]
     technique_log_p: tuple[float, ...] | None = None
+    bite_common_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

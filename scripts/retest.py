@@ -28,12 +28,13 @@ from assessor.photo.grade import assess
 from assessor.photo.intake import Photo, load_photo
 from assessor.render.camera import random_camera, take
 from assessor.render.samples import Sample, encode, render_sample
-from assessor.results import PhotoAssessment
+from assessor.results import Metric, PhotoAssessment, Wound
 from training.matching import matched
 
 FIRST_SEED = 3 * 10**9
 RENDERED = (0, 1, 3, 7, 10)  # samples with a card or a ruler, so with millimetres
-METRICS = ("stitch_count", "spacing_mm", "total_bite_mm", "bite_left_mm", "bite_right_mm", "symmetry")
+SIDES = ("shorter bite, mm", "longer bite, mm")
+METRICS = ("stitch_count", "spacing_mm", "total_bite_mm", *SIDES, "symmetry")
 LIGHTNESS = ((35.0, "dark"), (65.0, "medium"), (101.0, "light"))  # CIE L* up to which
 Pair = tuple[PhotoAssessment, PhotoAssessment]
 
@@ -69,13 +70,22 @@ def agreements(pairs: Sequence[Pair]) -> dict[str, Agreement]:
     for name in METRICS:
         values = []
         for pair in pairs:
-            a, b = (p.wounds[0].metrics.get(name) if p.wounds else None for p in pair)
+            a, b = (metrics(p.wounds[0]).get(name) if p.wounds else None for p in pair)
             if a is not None and b is not None and a.value is not None and b.value is not None:
                 values.append((a.value, b.value, a.sd, b.sd))
         found = agreement(values)
         if found is not None:
             out[name] = found
     return out
+
+
+def metrics(wound: Wound) -> dict[str, Metric]:
+    """Its metrics, with the sides by length: which is left hangs on how the photo was turned."""
+    sides = [wound.metrics[f"bite_{side}_mm"] for side in ("left", "right")]
+    if any(m.value is None for m in sides):
+        return dict(wound.metrics)
+    sides.sort(key=lambda m: m.value or 0.0)
+    return {**wound.metrics, **dict(zip(SIDES, sides, strict=True))}
 
 
 def lightness(bgr: NDArray[np.uint8], bites: NDArray[np.float64]) -> str:
@@ -203,7 +213,8 @@ def agreement_table(found: Mapping[str, Agreement]) -> Iterable[str]:
     yield "|---|---|---|---|---|---|"
     for name, a in found.items():
         within = "-" if a.within is None else f"{a.within:.0%}"
-        yield f"| `{name}` | {a.pairs} | {a.mean:+.3f} | {a.sd:.3f} | {a.repeatability:.3f} | {within} |"
+        label = name if name in SIDES else f"`{name}`"
+        yield f"| {label} | {a.pairs} | {a.mean:+.3f} | {a.sd:.3f} | {a.repeatability:.3f} | {within} |"
 
 
 def lightness_table(tally: Tally) -> Iterable[str]:
@@ -234,6 +245,7 @@ def page(real: Sequence[Pair], drawn: Sequence[Pair], tally: Tally, date: str) -
         "## Two photos of one pad",
         "Repeatability: what 95 % of the differences of two photos lie below (1.96 sd). Within 2 sd: the",
         "share of differences inside twice the combined uncertainty of both results; about 95 % is right.",
+        "Sides go by their length, as a photo may have been turned.",
         "",
         "Real pads, each photographed twice (ruler-pad):",
         "",

@@ -23,6 +23,8 @@ PADS = (
 )
 F1_FLOOR = {"silicone": 0.90, "rubber": 0.95, "skin": 0.95}
 INCISION_FOUND_FLOOR = 0.9  # of the wounds: the line within a tenth of a stitch, median over its points
+INCISION_HELD_FLOOR = 0.85  # of the wounds: the line within twice its sd, median over its points at stitches
+INCISION_SD_CEILING = 0.02  # and that sd no wider, median over the wounds, of a stitch
 END_ERROR_CEILING = 0.02  # median distance of a bite from its true place, of the stitch's length
 SYMMETRY_ERROR_CEILING = 0.08  # median difference of shorter over longer bite
 
@@ -100,6 +102,20 @@ def test_bites_lie_where_they_are(readings: tuple[Reading, ...]) -> None:
         for true, found in r.pairs
     ]
     assert np.median(errors) <= END_ERROR_CEILING
+
+
+def test_incisions_are_as_sure_as_they_say(readings: tuple[Reading, ...]) -> None:
+    held, widths = [], []
+    for r in readings:
+        wound, truth = r.found[0], r.sample.truth
+        middles = np.array([s.bites_px for s in wound.stitches]).mean(1)
+        line = np.array(wound.incision_px)
+        near = [p for p in line if np.linalg.norm(middles - p, axis=1).min() < truth.stitch_px]
+        off = np.median([to_line(p, truth.incision_px) for p in near])
+        held.append(off <= 2 * wound.incision_sd_px)
+        widths.append(wound.incision_sd_px / truth.stitch_px)
+    assert np.mean(held) >= INCISION_HELD_FLOOR
+    assert np.median(widths) <= INCISION_SD_CEILING
 
 
 def test_symmetry_is_right(readings: tuple[Reading, ...]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pads import finding, metrics_of, straight, value, wound
 
-from assessor.results import Scale
+from assessor.results import Metric, Scale
 
 CHECKED = (
     "spacing_mm",
@@ -75,7 +75,34 @@ def test_stitches_that_are_doubtful_on_the_whole_measure_nothing(
 ) -> None:
     w = wound([finding((20 * k, -5), (20 * k, 5), confidence=c) for k, c in enumerate(sure, 1)])
     m = metrics_of(w)
-    assert {m[name].status for name in ("stitch_count", "spacing_mm", "bite_left_mm", "angle_deg")} == {
+    assert {m[name].status for name in ("stitch_count", "total_bite_mm", "bite_left_mm", "angle_deg")} == {
         status
     }
     assert (m["stitch_count"].value is None) == (status == "uncertain")
+
+
+def test_a_number_is_no_surer_than_the_doubtful_stitch_that_it_hangs_on() -> None:
+    def row(last: float) -> dict[str, Metric]:
+        at = [(10.0 * k, 1.0) for k in range(1, 6)] + [(95.0, last)]
+        return metrics_of(wound([finding((x, -5), (x, 5), sd=0.2, confidence=c) for x, c in at]))
+
+    sure, doubtful = row(1.0), row(0.2)
+    # without it the spacing is 10 px, with it 17, at 0.1 mm a pixel; 0.4 is the root of 0.2 x 0.8
+    assert value(doubtful, "spacing_mm") == pytest.approx(1.7)
+    assert (sure["spacing_mm"].sd or 0) < 0.02
+    assert doubtful["spacing_mm"].sd == pytest.approx(0.4 * 0.7, rel=0.02)
+    assert doubtful["total_bite_mm"].sd == pytest.approx(
+        sure["total_bite_mm"].sd
+    )  # it is as long as the others
+
+
+def test_errors_in_common_do_not_average_out() -> None:
+    stitches = [finding((10 * k, -5), (10 * k, 5), sd=1.0) for k in range(1, 9)]
+    own, common = (
+        metrics_of(replace(wound(stitches), bite_common_share=share))["total_bite_mm"].sd
+        for share in (0.0, 1.0)
+    )
+    assert own == pytest.approx(0.1 * np.sqrt(2 / 8))
+    assert common == pytest.approx(0.1 * np.sqrt(2))
+    cv = metrics_of(replace(wound(stitches), bite_common_share=1.0))["bite_cv"]
+    assert cv.value == pytest.approx(0.0)  # all stitches are off alike: no irregularity, and none taken out

@@ -35,31 +35,37 @@ from training.score import KITS, bites_of, picture, truth_of
 FIRST_SEED = 2 * 10**9
 # everything that may be a stitch, its spread as it is
 RAW = Calibration(
-    confidence_offset=1.5, bite_sd_px=0.0, hidden_bite_sd_px=0.0, spread_share=1.0, incision_sd_px=1.0
+    confidence_offset=1.5,
+    bite_sd_px=0.0,
+    hidden_bite_sd_px=0.0,
+    spread_share=1.0,
+    incision_sd_px=0.0,
+    incision_spread_share=1.0,
 )
 
 
 @dataclass
 class Cues:
     """Over all pictures: a candidate's cues and whether it is right; per bite spread, error and whether it
-    is hidden; the line's errors. Lengths in strip pixels."""
+    is hidden; how far outwards the bites of a side are off, a list a side; per wound the spread and the error
+    of its line. Lengths in strip pixels."""
 
     sure: list[tuple[Points, bool]] = field(default_factory=list)
     bites: list[tuple[float, float, bool]] = field(default_factory=list)
-    line: list[float] = field(default_factory=list)
+    sides: list[list[float]] = field(default_factory=list)
+    line: list[tuple[float, float]] = field(default_factory=list)
 
 
 def gather(pads: Iterable[Rendered]) -> Cues:
     """Read pads of one wound each with raw cues."""
     cues = Cues()
     for rendered in pads:
-        height, width = rendered.bgr.shape[:2]
         photo = Pyramid(rendered.bgr)
         views = [read_place(photo, place, RAW) for place in find_places(photo)]
         if not views:
             continue
         view = max(views, key=lambda v: v.worth)
-        wound = as_finding(view, RAW, width, height)
+        wound = as_finding(photo, view, RAW)
         if wound is None:
             continue
         truth, bites = truth_of(rendered), bites_of(wound.stitches)
@@ -70,10 +76,14 @@ def gather(pads: Iterable[Rendered]) -> Cues:
             for j, (chosen, s) in enumerate(zip(view.stitches, wound.stitches, strict=True))
             if not s.cut
         ]
+        outwards, px = [], 1 / view.strip.zoom
         for i, j, way in pairs:
-            errors = np.linalg.norm(truth[i][::way] - bites[j], axis=1)
-            _add_bites(cues, errors, wound.stitches[j], wound.incision_sd_px)
-        _add_line(cues, rendered.wounds[0].incision_px, (wound,))
+            apart = bites[j] - truth[i][::way]
+            _add_bites(cues, np.linalg.norm(apart, axis=1), wound.stitches[j], px)
+            chord = truth[i][::way][1] - truth[i][::way][0]
+            outwards.append(apart @ chord / np.linalg.norm(chord) * (-1, 1) / px)
+        cues.sides += np.array(outwards).reshape(-1, 2).T.tolist()
+        _add_line(cues, rendered.wounds[0].incision_px, wound, px)
     return cues
 
 
@@ -82,16 +92,17 @@ def _add_bites(cues: Cues, errors: Points, s: StitchFinding, px: float) -> None:
         cues.bites.append((sd / px, float(error) / px, hidden))
 
 
-def _add_line(cues: Cues, truth: Points, wounds: tuple[WoundFinding, ...]) -> None:
-    """The line's errors where stitches are: beyond them nothing is measured against it."""
-    for w in wounds[:1]:
-        if w.incision_px is not None and w.stitches:
-            middles = np.array([np.mean(s.bites_px, axis=0) for s in w.stitches])
-            line, true_line = Curve(np.asarray(w.incision_px)), Curve(truth)
-            gaps = np.linalg.norm(middles[None] - line.points[:, None], axis=2).min(1)
-            reach = line.points[gaps < STITCH_PX * w.incision_sd_px]
-            if len(reach):
-                cues.line += (true_line.distance(reach) / w.incision_sd_px).tolist()
+def _add_line(cues: Cues, truth: Points, wound: WoundFinding, px: float) -> None:
+    """The line's error where stitches are: beyond them nothing is measured against it."""
+    if wound.incision_px is None or not wound.stitches:
+        return
+    middles = np.array([np.mean(s.bites_px, axis=0) for s in wound.stitches])
+    line = np.asarray(wound.incision_px)
+    near = np.linalg.norm(middles[None] - line[:, None], axis=2).min(1) < STITCH_PX * px
+    if near.any():
+        cues.line.append(
+            (wound.incision_sd_px / px, float(np.median(Curve(truth).distance(line[near]))) / px)
+        )
 
 
 def fit(cues: Cues) -> Calibration:
@@ -107,6 +118,9 @@ def fit(cues: Cues) -> Calibration:
 
     weights = minimize(loss, np.r_[1.0, np.zeros(x.shape[1])]).x
     spread, error, hidden = (np.array([b[k] for b in cues.bites]) for k in range(3))
+    line_spread, line_error = np.array(cues.line).T
+    line_spread = line_spread**2
+    line_share = _slope(line_spread, line_error)
     seen = hidden < 0.5
     share = _slope(spread[seen], error[seen])
 
@@ -119,9 +133,27 @@ def fit(cues: Cues) -> Calibration:
         bite_sd_px=round(base(seen), 3),
         hidden_bite_sd_px=round(base(~seen), 3),
         spread_share=round(share, 3),
-        # the line is close or lost: its spread where it is close, as a lost one has no standard deviation
-        incision_sd_px=round(float(np.quantile(cues.line, 0.68)), 3),
+        bite_common_share=round(common_share(cues.sides), 3),
+        incision_sd_px=round(
+            max(0.1, float(np.quantile(line_error / 2 - line_share * line_spread, 0.95))), 3
+        ),
+        incision_spread_share=round(line_share, 3),
     )
+
+
+def common_share(groups: list[list[float]]) -> float:
+    """Share of the variance that the values of a group have in common, 0 to 1; groups of any size.
+
+    The intraclass correlation of a one-way analysis of variance, ICC(1) (Shrout & Fleiss 1979).
+    """
+    several = [np.array(g) for g in groups if len(g) > 1]
+    n, k = np.array([len(g) for g in several]), len(several)
+    total, middle = int(n.sum()), float(np.concatenate(several).mean())
+    between = sum(len(g) * (g.mean() - middle) ** 2 for g in several) / (k - 1)
+    within = sum(((g - g.mean()) ** 2).sum() for g in several) / (total - k)
+    size = (total - (n**2).sum() / total) / (k - 1)
+    share = (between - within) / (between + (size - 1) * within)
+    return float(np.clip(share, 0, 1))
 
 
 def technique_sharpness(count: int) -> float:

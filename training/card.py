@@ -13,10 +13,12 @@ import torch
 
 from training.export import MODELS
 from training.net import COARSE_CHANNELS, FINE_CHANNELS, network
-from training.score import FIRST_SEED, reliability, score, summary
+from training.score import FIRST_SEED, pads, reliability, score, summary
 from training.techniques import rows as technique_rows
 from training.techniques import told
 from training.train import checkpoint
+from training.uncertainty import held
+from training.uncertainty import rows as uncertainty_rows
 
 _TEXT = (Path(__file__).parent / "model_card.md").read_text()
 
@@ -38,7 +40,7 @@ def main() -> None:
         for name, n, mean, right in reliability([p for t in tallies.values() for p in t.confidences])
     ]
     facts: dict[str, object] = {}
-    for kind in ("coarse", "fine", "technique"):
+    for kind in ("coarse", "fine", "incision", "technique"):
         saved = torch.load(checkpoint(kind), map_location="cpu", weights_only=True)
         facts[f"{kind}_steps"] = saved["step"]
         facts[f"{kind}_hours"] = saved["trained_s"] / 3600
@@ -50,6 +52,7 @@ def main() -> None:
         first_seed=FIRST_SEED,
         count=count,
         rows="\n".join(rows),
+        uncertainties="\n".join(uncertainty_rows(held(pads(count)))),
         bins="\n".join(bins),
         per_technique=a.per_technique,
         techniques="\n".join(technique_rows(told(a.per_technique))),

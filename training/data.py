@@ -14,16 +14,18 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from assessor.photo.perception.coarse import SIDE_PX
+from assessor.photo.perception.cut import CUT_HEIGHT_PX, CUT_STITCH_PX
 from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX
 from assessor.photo.perception.networks import run, sigmoid
 from assessor.photo.validity import HIDDEN
 from assessor.render.scene import render_photo, render_strip
 from assessor.results import TECHNIQUES
-from training.labels import coarse_labels, fine_labels
+from training.labels import coarse_labels, fine_labels, incision_labels
 
 Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
 STRIP = (STRIP_HEIGHT_PX, 320)  # height, width of a fine example
 ROOMY_STRIP = (192, 448)
+CUT = (CUT_HEIGHT_PX, 320)
 # every technique as often, but for the two that are hardest to tell apart: twice
 DRAWN = (*TECHNIQUES[:-1], "simple_interrupted", "vertical_mattress")
 UNSHUFFLED = [4 * c + k for k in range(4) for c in range(3)]  # torch's order -> kind.technique_input's
@@ -54,6 +56,12 @@ def fine_example(rng: np.random.Generator) -> Example:
         maps[:, outside] = 0
         offsets[:, outside] = np.nan
     return image, maps, offsets
+
+
+def incision_example(rng: np.random.Generator) -> Example:
+    """A strip along the incision as `perception/cut.py` cuts it; the photo may end inside it."""
+    r = render_strip(rng, CUT[1], CUT[0], CUT_STITCH_PX)
+    return r.bgr, incision_labels(r), np.zeros((1, 1, 1), np.float16)
 
 
 def coarse_example(
@@ -88,7 +96,12 @@ def technique_example(rng: np.random.Generator) -> Example:
         return r.bgr, seen, np.full((1, 1, 1), TECHNIQUES.index(name), np.float16)
 
 
-EXAMPLES = {"fine": fine_example, "coarse": coarse_example, "technique": technique_example}
+EXAMPLES = {
+    "fine": fine_example,
+    "incision": incision_example,
+    "coarse": coarse_example,
+    "technique": technique_example,
+}
 
 
 @dataclass
@@ -164,7 +177,7 @@ def augment(
     dims = [d for d, on in ((2, across), (3, along)) if on]
     if dims:
         x, m, v = x.flip(dims), m.flip(dims), v.flip(dims)
-    if kind != "coarse" and across:
+    if kind in ("fine", "technique") and across:
         m = m[:, [0, 1, 2, 3, 5, 4, 6]]
     if kind == "fine":
         v = v.clone()

@@ -20,7 +20,12 @@ MODELS = Path(__file__).parent.parent / "assessor" / "models"
 
 # (channels, height, width) of an input, and another width where a network is given any: it is convolutions
 # throughout, and cv2.dnn's classic engine, which takes fixed sizes alone, fits it to each picture
-SHAPES = {"coarse": ((3, 320, 320), 320), "fine": ((3, 128, 320), 736), "technique": ((19, 64, 160), 368)}
+SHAPES = {
+    "coarse": ((3, 320, 320), 320),
+    "fine": ((3, 128, 320), 736),
+    "incision": ((3, 96, 320), 736),
+    "technique": ((19, 64, 160), 368),
+}
 
 
 def export(kind: str) -> Path:
@@ -49,6 +54,6 @@ def export(kind: str) -> Path:
 
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("kinds", nargs="+", choices=["coarse", "fine", "technique"])
+    ap.add_argument("kinds", nargs="+", choices=list(SHAPES))
     for kind in ap.parse_args().kinds:
         export(kind)

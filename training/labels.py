@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.photo.perception.cut import TRAINED_SIGMA
 from assessor.photo.perception.fine import OFFSET_UNIT
 from assessor.render.scene import Rendered
 from assessor.render.wound import WoundTruth
@@ -92,3 +93,17 @@ def coarse_labels(rendered: Rendered, side: int) -> tuple[U8, NDArray[np.float16
     row[h:], row[:, w:] = 0, 0
     values[:, h:], values[:, :, w:] = np.nan, np.nan
     return row[None], values.astype(np.float16)
+
+
+def incision_labels(rendered: Rendered) -> U8:
+    """(1, h/2, w/2): in every column that the incision crosses a peak where it does."""
+    h, w = rendered.bgr.shape[0] // 2, rendered.bgr.shape[1] // 2
+    maps = np.zeros((1, h, w), np.uint8)
+    column, row = np.arange(w), np.arange(h)[:, None]
+    for truth in rendered.wounds:
+        line = _half(truth.incision_px)
+        line = line[np.argsort(line[:, 0])]
+        at = np.interp(column, line[:, 0], line[:, 1])
+        there = (column >= line[0, 0]) & (column <= line[-1, 0]) & (at > -0.5) & (at < h - 0.5)
+        maps[0] = 255 * np.exp(-((row - at) ** 2) / (2 * TRAINED_SIGMA**2)) * there
+    return maps

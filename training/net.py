@@ -1,4 +1,4 @@
-"""The networks: a U-Net at half resolution for the coarse and the fine view, and one for the technique."""
+"""The networks: U-Nets for the coarse and the fine view and for the incision, and one for the technique."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ FINE_CHANNELS = (
     "incision", "strand", "tail", "middle", "bite_left", "bite_right", "knot",
     "left_dx", "left_dy", "right_dx", "right_dy",
 )  # fmt: skip
-WIDTHS = {"coarse": (16, 32, 48, 64, 96), "fine": (32, 48, 64, 96, 128)}
+WIDTHS = {"coarse": (16, 32, 48, 64, 96), "fine": (32, 48, 64, 96, 128), "incision": (12, 16, 24, 32, 48)}
+CHANNELS = {"coarse": len(COARSE_CHANNELS), "fine": len(FINE_CHANNELS), "incision": 1}
 
 
 def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -25,13 +26,12 @@ def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """(n, 3, h, w) BGR 0 to 1, sides multiples of 32 -> raw maps at h / 2 (fine) or h / 4 (coarse)."""
+    """(n, 3, h, w) BGR 0 to 1, sides multiples of 32 -> raw maps at h / 2 (at h / 4: coarse)."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         c = WIDTHS[kind]
-        top = 0 if kind == "fine" else 1
-        outputs = len(FINE_CHANNELS if kind == "fine" else COARSE_CHANNELS)
+        top = 1 if kind == "coarse" else 0
         self.stem = nn.Sequential(
             nn.Conv2d(3, c[0], 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(c[0]),
@@ -44,7 +44,7 @@ class UNet(nn.Module):
             nn.Sequential(_block(c[i] + c[i - 1], c[i - 1]), _block(c[i - 1], c[i - 1]))
             for i in range(len(c) - 1, top, -1)
         )
-        self.head = nn.Conv2d(c[top], outputs, 1)
+        self.head = nn.Conv2d(c[top], CHANNELS[kind], 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x - 0.5)
@@ -81,5 +81,5 @@ class TechniqueNet(nn.Module):
 
 
 def network(kind: str) -> UNet | TechniqueNet:
-    """An untrained one: coarse, fine or technique."""
+    """An untrained one: coarse, fine, incision or technique."""
     return TechniqueNet() if kind == "technique" else UNet(kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,11 +110,15 @@ def reliability(pairs: list[tuple[float, bool]]) -> list[tuple[str, int, float, 
 def score(count: int) -> dict[str, Tally]:
     """A tally a kit over `count` pictures."""
     tallies = {kit: Tally() for kit in KITS}
-    for k in range(count):
-        kit = KITS[k % 3]
-        r = picture(FIRST_SEED + k, kit)
-        add(tallies[kit], r, find_wounds(r.bgr))
+    for r in pads(count):
+        add(tallies[r.kit], r, find_wounds(r.bgr))
     return tallies
+
+
+def pads(count: int) -> Iterator[Rendered]:
+    """`count` fresh pictures, the kits in turn."""
+    for k in range(count):
+        yield picture(FIRST_SEED + k, KITS[k % 3])
 
 
 def main() -> None:

@@ -60,9 +60,18 @@ def voted(out: Tensor) -> Tensor:
     return (counts * out[:, :-1]).sum((2, 3)) / counts.sum((2, 3))
 
 
+def column_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """How unlikely the true row of each column is, over the columns that have one (Kullback-Leibler)."""
+    share = target / target.sum(2, keepdim=True).clamp(min=1e-6)
+    apart = (share * (share.clamp(min=1e-6).log() - F.log_softmax(logits, 2))).sum(2)
+    return apart.sum() / (target.sum(2) > 0).sum().clamp(min=20)
+
+
 def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
     if kind == "technique":
         return {"technique": F.cross_entropy(voted(out), values[:, 0, 0, 0].long())}
+    if kind == "incision":
+        return {"incision": column_loss(out, maps)}
     if kind == "fine":
         return {
             "mask": mask_loss(out[:, :3], maps[:, :3])
@@ -78,7 +87,7 @@ def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Te
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("kind", choices=["fine", "coarse", "technique"])
+    ap.add_argument("kind", choices=["fine", "coarse", "incision", "technique"])
     ap.add_argument("--minutes", type=float, default=60)
     ap.add_argument("--batch", type=int, help="8, for the technique 16")
     ap.add_argument("--rate", type=float, default=1.5e-3)

@@ -99,15 +99,16 @@ def axial_deviation(angle: FloatArray, centre: float) -> FloatArray:
     return wrapped
 
 
-def axial_spread(angle: FloatArray, angle_sd: FloatArray) -> Estimate:
-    """Circular standard deviation of undirected angles, radians, less the errors' share.
+def axial_spread(angle: FloatArray, covariance: FloatArray) -> Estimate:
+    """Circular standard deviation of undirected angles (n,), radians, less the share of their errors (n, n).
 
     sqrt(-2 ln R) / 2 with R of the doubled angles (guide 1.3), n/(n-1) for small n.
     """
     n = len(angle)
     r = float(np.clip(np.abs(np.exp(2j * angle).mean()), 1e-12, 1.0))
     observed = -2 * np.log(r) / 4 * n / (n - 1)
-    noise = np.diag(angle_sd**2)
-    _, sd = variance(axial_deviation(angle, axial_mean(angle)), noise)
-    value, value_sd = root(max(0.0, float(observed) - float((angle_sd**2).mean())), sd)
+    _, sd = variance(axial_deviation(angle, axial_mean(angle)), covariance)
+    centring = np.eye(n) - 1 / n
+    noise = float(np.trace(centring @ covariance)) / (n - 1)
+    value, value_sd = root(max(0.0, float(observed) - noise), sd)
     return Estimate(value, value_sd, few(value, n))

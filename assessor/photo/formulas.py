@@ -17,8 +17,8 @@ from assessor.photo.validity import PAIRED
 from assessor.results import MetricStatus, StitchFinding
 
 MIN_FOR_SPREAD = 4  # values; below, the spread's own uncertainty exceeds 40 % (guide 1.3)
-# The ends of an incision are less sure than its flanks by about this factor.
-END_SD_FACTOR = 3.0
+# An incision's ends fade out: how sure they are, as a share of the stitches' mean length, on rendered pads.
+END_SD_SHARE = 0.07
 # A tail curls out of the plane and its end is frayed: relative sd of its seen length.
 TAIL_RELATIVE_SD = 0.05
 ON_WOUND_MM, ON_WOUND_SHARE = 1.0, 0.25  # a knot this near is on the wound, on neither side (guide 1.3)
@@ -125,6 +125,13 @@ def _gaps(w: Stitched, differences: FloatArray) -> tuple[FloatArray, FloatArray]
     return differences @ w.row.crossing, covariance
 
 
+def _errors(w: Stitched, sd: FloatArray) -> FloatArray:
+    """Covariance (n, n) of errors along the threads: the stitches of a row have a share in common."""
+    share = w.row.common_share
+    covariance: FloatArray = share * np.outer(sd, sd) + (1 - share) * np.diag(sd**2)
+    return covariance
+
+
 def _unpaired(w: Stitched) -> Finding | None:
     return Finding(len(w.row), status="not_seen") if w.paired is False else None
 
@@ -162,7 +169,7 @@ def _one_bite(side: int) -> Callable[[Stitched], Finding]:
         x, sd = w.row.bite[w.row.crosses, side], w.row.bite_sd[w.row.crosses, side]
         if not w.plane.has_incision or not len(x):
             return Finding(len(x) if w.plane.has_incision else 0, status="not_seen")
-        return Finding(len(x), estimates.mean(x, np.diag(sd**2), w.row.line_sd))
+        return Finding(len(x), estimates.mean(x, _errors(w, sd), w.row.line_sd))
 
     return bite
 
@@ -177,7 +184,7 @@ def total_bite(w: Stitched) -> Finding:
     x, sd = _totals(w)
     if not w.plane.has_direction or not len(x):
         return Finding(0, status="not_seen")
-    return Finding(len(x), estimates.mean(x, np.diag(sd**2)))
+    return Finding(len(x), estimates.mean(x, _errors(w, sd)))
 
 
 def bite_cv(w: Stitched) -> Finding:
@@ -186,7 +193,7 @@ def bite_cv(w: Stitched) -> Finding:
         return Finding(0, status="not_seen")
     if len(x) < MIN_FOR_SPREAD or x.mean() <= 0:
         return Finding(len(x), status="too_few")
-    return Finding(len(x), estimates.variation(x, np.diag(sd**2)))
+    return Finding(len(x), estimates.variation(x, _errors(w, sd)))
 
 
 def _asymmetry(w: Stitched) -> tuple[FloatArray, FloatArray, FloatArray] | None:
@@ -210,10 +217,12 @@ def symmetry(w: Stitched) -> Finding:
     n = len(a)
     clean = np.sqrt(np.maximum(a**2 - own**2, 0.0))
     slope = 2 / (1 + clean) ** 2
-    random = np.sqrt(((slope * own) ** 2).sum()) / n
+    share = w.row.common_share
+    random = np.sqrt((1 - share) * ((slope * own) ** 2).sum()) / n
     left_over = FOLD_REST * float((slope * own).mean())  # does not average out near perfect symmetry
-    # the line's offset turns uneven stitches of either hand in opposite ways, even ones only down
+    # what is common turns uneven stitches of either hand in opposite ways, even ones only down
     even = clean == 0
+    line = np.hypot(line, math.sqrt(share) * own)
     common = abs(float((np.sign(a) * slope * line * ~even).mean())) + float((slope * line * even).mean())
     sd = float(np.sqrt(random**2 + left_over**2 + common**2))
     return Finding(n, Estimate(float(((1 - clean) / (1 + clean)).mean()), sd))
@@ -224,7 +233,7 @@ def bite_bias(w: Stitched) -> Finding:
     if found is None:
         return Finding(0, status="not_seen")
     a, own, line = found
-    return Finding(len(a), estimates.mean(a, np.diag(own**2), float(line.mean())))
+    return Finding(len(a), estimates.mean(a, _errors(w, own), float(line.mean())))
 
 
 def bite_travel(w: Stitched) -> Finding:
@@ -243,7 +252,7 @@ def angle(w: Stitched) -> Finding:
     angle, each_sd = w.row.angle[w.passes_on], w.row.angle_sd[w.passes_on]
     n = len(angle)
     centre = math.degrees(estimates.axial_mean(angle))
-    sd = math.hypot(float(np.sqrt((each_sd**2).sum())) / n, w.row.axis_sd)
+    sd = math.hypot(float(np.sqrt(_errors(w, each_sd).sum())) / n, w.row.axis_sd)
     return Finding(n, Estimate(min(centre, 180 - centre), math.degrees(sd)))
 
 
@@ -254,7 +263,7 @@ def angle_spread(w: Stitched) -> Finding:
     n = len(angle)
     if n < MIN_FOR_SPREAD:
         return Finding(n, status="too_few")
-    s = estimates.axial_spread(angle, sd)
+    s = estimates.axial_spread(angle, _errors(w, sd))
     sampling = None if s.sampling_sd is None else math.degrees(s.sampling_sd)
     return Finding(n, Estimate(math.degrees(s.value), math.degrees(s.sd), sampling))
 
@@ -269,7 +278,7 @@ def row_straightness(w: Stitched) -> Finding:
     if n < MIN_FOR_SPREAD:
         return Finding(n, status="too_few")
     (left, left_sd), (right, right_sd) = (
-        estimates.variance(x[:, side], np.diag(sd[:, side] ** 2)) for side in (0, 1)
+        estimates.variance(x[:, side], _errors(w, sd[:, side])) for side in (0, 1)
     )
     value, value_sd = estimates.root((left + right) / 2, math.hypot(left_sd, right_sd) / 2)
     sampling = estimates.few(value, 2 * n - 1)  # 2 (n - 1) degrees of freedom
@@ -330,7 +339,9 @@ def end_gap(w: Stitched) -> Finding:
     value, sd = max(gaps)
     gap = spacing(w).estimate
     reference = max(abs(value), 0.0 if gap is None else gap.value)
-    return Finding(len(gaps), Estimate(value, math.hypot(sd, END_SD_FACTOR * r.line_sd)), reference=reference)
+    return Finding(
+        len(gaps), Estimate(value, math.hypot(sd, END_SD_SHARE * float(r.length.mean()))), reference=reference
+    )
 
 
 def coverage(w: Stitched) -> Finding:
@@ -343,7 +354,7 @@ def coverage(w: Stitched) -> Finding:
         return Finding(n, status="too_few")
     start, end = max(float(r.crossing[0]), 0.0), min(float(r.crossing[-1]), length)
     value = max(0.0, end - start) / length
-    line = END_SD_FACTOR * r.line_sd
+    line = END_SD_SHARE * float(r.length.mean())
     sd = math.sqrt(float(r.crossing_sd[0] ** 2 + r.crossing_sd[-1] ** 2) + 2 * (value * line) ** 2) / length
     return Finding(n, Estimate(value, sd))
 
@@ -357,9 +368,9 @@ def suture_wound_ratio(w: Stitched) -> Finding:
     if gap.estimate.value <= 0:
         return Finding(n, status="uncertain")
     on = w.passes_on
-    thread = float(w.row.length[on].mean()) + bite.estimate.value
-    sd = float(np.sqrt(((w.row.length_sd + w.row.total_sd)[on] ** 2).sum())) / on.sum()
-    return Finding(n, estimates.ratio(Estimate(thread, sd), gap.estimate))
+    above = estimates.mean(w.row.length[on], _errors(w, (w.row.length_sd + w.row.total_sd)[on]))
+    thread = Estimate(above.value + bite.estimate.value, above.sd)
+    return Finding(n, estimates.ratio(thread, gap.estimate))
 
 
 FORMULAS: dict[str, Callable[[Stitched], Finding]] = {

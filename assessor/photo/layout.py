@@ -53,7 +53,7 @@ def lay_out_wound(findings: list[StitchFinding], wound: WoundFinding, rectify: T
     flat = bites_px.reshape(-1, 2)
     chord = bites_px[:, 1] - bites_px[:, 0]
     thread = chord / np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)[:, None]
-    line_sd = wound.incision_sd_px
+    line_sd, share = wound.incision_sd_px, wound.bite_common_share
     incision = np.asarray(wound.incision_px if wound.incision_px is not None else [], np.float64)
     incision = incision.reshape(-1, 2)
     bites = bites_px
@@ -66,11 +66,11 @@ def lay_out_wound(findings: list[StitchFinding], wound: WoundFinding, rectify: T
         line_sd *= float(np.sqrt(abs(np.linalg.det(square[1:] - square[0]))))
     curve = smooth_curve(incision, line_sd)
     if curve is not None:
-        return Layout(lay_out(bites, sd, curve, line_sd, 0.0), curve, True, True)
-    return _along_axis(bites, sd, np.array([f.cut for f in findings]))
+        return Layout(lay_out(bites, sd, curve, line_sd, 0.0, share), curve, True, True)
+    return _along_axis(bites, sd, np.array([f.cut for f in findings]), share)
 
 
-def _along_axis(bites: FloatArray, sd: FloatArray, cut: BoolArray) -> Layout:
+def _along_axis(bites: FloatArray, sd: FloatArray, cut: BoolArray, share: float) -> Layout:
     """Laid along the row's own axis; a lone stitch along its own perpendicular, which tells nothing."""
     middles = bites.mean(1)
     curve = row_axis(middles if cut.all() else middles[~cut])
@@ -80,11 +80,11 @@ def _along_axis(bites: FloatArray, sd: FloatArray, cut: BoolArray) -> Layout:
         across = across if np.hypot(*across) > 1e-9 else np.array([1.0, 0.0])
         curve = smooth_curve([middles[0] - across, middles[0] + across], 0.0)
         assert curve is not None  # two distinct points
-        return Layout(lay_out(bites, sd, curve, 0.0, float(np.pi)), curve, False, False)
+        return Layout(lay_out(bites, sd, curve, 0.0, float(np.pi), share), curve, False, False)
     along, off = curve.project(middles)
     wobble = max(
         float(np.sqrt((off**2).mean())),
         AXIS_WOBBLE_SHARE * float(np.hypot(*(bites[:, 1] - bites[:, 0]).T).mean()),
     )
     lever = max(float(np.sqrt(((along - along.mean()) ** 2).sum())), 1e-9)
-    return Layout(lay_out(bites, sd, curve, 0.0, wobble / lever), curve, False, True)
+    return Layout(lay_out(bites, sd, curve, 0.0, wobble / lever, share), curve, False, True)

@@ -1,8 +1,8 @@
 """A wound as seen -> measured stitches and metrics, with uncertainties; geometry only, no pixels.
 
-What `sd` means: the standard uncertainty of the reported value for this very pad. Bite positions
-are independent; the scale's relative sd and the incision's offset are common to all stitches, so
-they do not average out. Formulas: guide metrics.md 1.3, restated in docs/metrics.md.
+What `sd` means: the standard uncertainty of the reported value for this very pad. The scale's relative
+sd, the incision's offset and a share of the bites' errors are common to all stitches, so they do not
+average out. Formulas: guide metrics.md 1.3, restated in docs/metrics.md.
 """
 
 from __future__ import annotations

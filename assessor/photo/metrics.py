@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from assessor.photo.formulas import FORMULAS, Finding, Plane, gather
+import numpy as np
+
+from assessor.photo.estimates import Estimate
+from assessor.photo.formulas import FORMULAS, Finding, Plane, Stitched, gather
+from assessor.photo.row import take
 from assessor.photo.validity import applies, names, unit
 from assessor.results import Metric, MetricStatus, StitchFinding
 
@@ -35,6 +40,7 @@ def wound_metrics(
     out: dict[str, Metric] = {}
     unsure = doubtful(findings)
     wound = None if plane is None else gather(plane, findings, technique)
+    rivals = [] if plane is None or unsure else _without_each_doubt(plane, findings, technique)
     for name in names(technique):
         if not applies(name, technique):
             found = Finding(0, status="not_applicable")
@@ -42,6 +48,8 @@ def wound_metrics(
             found = Finding(0, status="not_seen" if name == "stitch_count" else "too_few")
         else:
             found = Finding(len(findings), status="uncertain") if unsure else FORMULAS[name](wound)
+            if name != "stitch_count":  # which says so already
+                found = _as_sure_as_its_stitches(found, [(v, FORMULAS[name](w)) for v, w in rivals])
         if plane is None or not name.endswith("_mm"):
             out[name] = _plain(name, found)
         elif plane.mm_per_unit is not None:
@@ -58,6 +66,38 @@ def wound_metrics(
 def doubtful(findings: tuple[StitchFinding, ...]) -> bool:
     """Whether so few of these stitches are sure that no number of theirs may be given."""
     return bool(findings) and sum(s.confidence for s in findings) / len(findings) < LEAST_CONFIDENCE
+
+
+def _without_each_doubt(
+    plane: Plane, findings: tuple[StitchFinding, ...], technique: str
+) -> list[tuple[float, Stitched]]:
+    """The wound without each stitch that is likelier not there than there, and c (1 - c) of that stitch."""
+    out = []
+    for k, s in enumerate(findings):
+        if s.confidence < LEAST_CONFIDENCE and not s.cut:
+            keep = np.arange(len(findings)) != k
+            rest = replace(
+                plane,
+                row=take(plane.row, keep),
+                unit_per_px=plane.unit_per_px[keep],
+                knots=plane.knots[keep],
+            )
+            without = gather(rest, findings[:k] + findings[k + 1 :], technique)
+            if len(without.row):
+                out.append((s.confidence * (1 - s.confidence), without))
+    return out
+
+
+def _as_sure_as_its_stitches(found: Finding, rivals: list[tuple[float, Finding]]) -> Finding:
+    """Its sd with how much it hangs on each doubtful stitch: c (1 - c) times the square of the change."""
+    estimate = found.estimate
+    if estimate is None:
+        return found
+    changes = [
+        share * (estimate.value - rival.estimate.value) ** 2 for share, rival in rivals if rival.estimate
+    ]
+    sd = math.sqrt(estimate.sd**2 + sum(changes))
+    return replace(found, estimate=Estimate(estimate.value, sd, estimate.sampling_sd))
 
 
 def _plain(name: str, found: Finding) -> Metric:

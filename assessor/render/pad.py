@@ -108,7 +108,8 @@ def draw_incision(
     """The cut: an optional painted stripe, a step, an optional gaping lens, a dark slit."""
     u = np.linspace(0, curve.length_mm, 60)
     line = curve.to_mm(u, 0.0)
-    if ink is not None and rng.random() < 0.5:
+    lip = ink is not None and rng.random() < 0.5
+    if ink is not None and lip:
         _draw_lip(canvas, curve, stitch_mm, ink, ink_width_mm, rng)
     elif ink is not None:
         _draw_ink(canvas, curve, ink, ink_width_mm, rng)
@@ -117,8 +118,10 @@ def draw_incision(
             widths = ink_width_mm * rng.uniform(0.1, 0.6) * _wander(60, 0.12, rng)
             canvas.stroke(line, widths, pale, rng.uniform(0.3, 0.9), 0.1 * ink_width_mm)
     step = rng.spawn(1)[0]  # its draws apart: a wound without it looks as it did
-    if kit == "silicone" and step.random() < 0.4:
+    stepped = kit == "silicone" and step.random() < (0.7 if lip else 0.4)
+    if stepped:
         _draw_step(canvas, curve, stitch_mm, step)
+    if stepped or lip:
         slit_alpha *= step.random() < 0.4
     if gape_mm > 0:
         share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
@@ -172,7 +175,11 @@ def _draw_lip(
     dark = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, -side * shade)[::-1]])
     canvas.polygon(dark, (25, 40, 70), rng.uniform(0.05, 0.45), 0.25 * shade)
     canvas.stroke(
-        curve.to_mm(u, 0.0), 0.015 * stitch_mm, (30, 40, 70), rng.uniform(0.0, 0.7), 0.006 * stitch_mm
+        curve.to_mm(u, 0.0),
+        0.015 * stitch_mm,
+        (30, 40, 70),
+        max(0.0, rng.uniform(-0.7, 0.7)),  # where the lips lie close no gap shows, only the step
+        0.006 * stitch_mm,
     )
 
 

@@ -24,6 +24,8 @@ from assessor.render.clutter import (
 from assessor.render.pad import draw_dots, draw_grid, draw_surface
 from assessor.render.wound import Wound, WoundTruth, paint_wound, sample_wound, truth_of, with_contrast
 
+_FINEST = 1.5625  # of the wanted size of stitches: how large they are at most on the photo it is cut from
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -61,7 +63,8 @@ def render_strip(
     kit = str(rng.choice(["silicone", "rubber", "skin"], p=[0.36, 0.18, 0.46]))
     wound = sample_wound(rng, kit, technique)
     wanted = stitch_px * float(np.exp(rng.normal(0, 0.2)))
-    native = float(np.exp(rng.uniform(np.log(17 if kit != "rubber" else 34), np.log(75))))
+    finest = _FINEST * stitch_px
+    native = float(np.exp(rng.uniform(np.log(17 if kit != "rubber" else 34), np.log(finest))))
     zoom = wanted / native
     w, h = max(24, round(width / zoom)), max(16, round(height / zoom))
     px_per_mm = native / truth_of(wound, np.eye(3)).stitch_px

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
 from assessor.photo.perception.curve import Curve, Pyramid, Strip
+from assessor.photo.perception.cut import trace_cut
 from assessor.photo.perception.fine import STITCH_PX
 from assessor.photo.perception.kind import technique_input, technique_log_p, technique_scores
 from assessor.photo.perception.looks import View, read_place
@@ -20,6 +21,7 @@ MAX_WOUNDS = 6
 # beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch or a tail
 _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
+_POINTS = 24  # of an incision's course
 _APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
 
 
@@ -32,9 +34,8 @@ def find_wounds(
     """
     known = calibration or shipped()
     halves = photo if isinstance(photo, Pyramid) else Pyramid(photo)
-    width, height = halves.size
     views = (read_place(halves, place, known) for place in find_places(halves)[:MAX_WOUNDS])
-    read = [w for view in views if (w := as_finding(view, known, width, height)) is not None]
+    read = [w for view in views if (w := as_finding(halves, view, known)) is not None]
     read.sort(key=lambda w: -_evidence(w))
     found: list[WoundFinding] = []
     for wound in read:
@@ -48,22 +49,28 @@ def _evidence(wound: WoundFinding) -> float:
     return sum(s.confidence for s in wound.stitches)
 
 
-def as_finding(view: View, known: Calibration, width: int, height: int) -> WoundFinding | None:
+def as_finding(photo: Pyramid, view: View, known: Calibration) -> WoundFinding | None:
     """A view's wound in photo pixels; None where it shows neither line nor stitch."""
     strip, reading, chosen = view.strip, view.reading, view.stitches
+    width, height = photo.size
     stitches = tuple(_stitch(strip, s, known, width, height) for s in chosen)
     incision: tuple[Point, ...] | None = None
+    spread_px = 0.0
     if len(reading.incision) >= 2:
-        keep = np.unique(np.linspace(0, len(reading.incision) - 1, 24).round().astype(int))
-        incision = tuple(_point(p) for p in strip.to_photo(reading.incision[keep]))
+        course = strip.to_photo(reading.incision)
+        if stitches:  # else nothing is measured against it
+            course, spread_px = trace_cut(photo, course, view.stitch_px)
+        keep = np.unique(np.linspace(0, len(course) - 1, _POINTS).round().astype(int))
+        incision = tuple(_point(p) for p in course[keep])
     if incision is None and not stitches:
         return None
     return WoundFinding(
         incision,
         reading.incision_probability,
-        known.incision_sd_px / strip.zoom,
+        known.incision_sd(spread_px * strip.zoom) / strip.zoom,
         stitches,
         _technique(view, known),
+        known.bite_common_share,
     )
 
 

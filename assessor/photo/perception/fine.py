@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assessor.photo.perception.networks import Array, half_to_full, run, sigmoid
+from assessor.photo.perception.path import best_path, between_rows
 
 STITCH_PX = 48.0  # length of a stitch in the strip
 STRIP_HEIGHT_PX = 128
@@ -142,39 +143,14 @@ def _knot_of(heat: Array, ends: Points) -> tuple[Points | None, float]:
 
 def _incision(heat: Array) -> tuple[Points, float]:
     """The incision's course: the best path from left to right, kept where it is seen."""
-    h, w = heat.shape
-    cost = -np.log(np.clip(heat, 0.02, 1)).astype(np.float64)
-    total = np.full((h, w), np.inf)
-    back = np.zeros((h, w), np.int64)
-    total[:, 0] = cost[:, 0]
-    steps = (-1, 0, 1)
-    for x in range(1, w):
-        choice = np.full((len(steps), h), np.inf)
-        for k, s in enumerate(steps):
-            before = total[:, x - 1] + 0.4 * abs(s)
-            if s < 0:
-                choice[k, :s] = before[-s:]
-            elif s > 0:
-                choice[k, s:] = before[:-s]
-            else:
-                choice[k] = before
-        best = choice.argmin(0)
-        total[:, x] = choice[best, np.arange(h)] + cost[:, x]
-        back[:, x] = np.arange(h) - np.array(steps)[best]
-    rows = np.zeros(w, np.int64)
-    rows[-1] = int(total[:, -1].argmin())
-    for x in range(w - 1, 0, -1):
-        rows[x - 1] = back[rows[x], x]
-    along = heat[rows, np.arange(w)]
+    rows = best_path(np.log(np.clip(heat, 0.02, 1)).astype(np.float64))
+    along = heat[rows, np.arange(len(rows))]
     smooth = np.convolve(np.pad(along, 3, mode="edge"), np.ones(7) / 7, "valid")
     on = np.flatnonzero(smooth > _INCISION)
     if len(on) < 6:
         return np.zeros((0, 2)), 0.0
     first, last = int(on[0]), int(on[-1])
     xs = np.arange(first, last + 1)
-    reach = np.arange(-3, 4)
-    ys = np.clip(rows[xs][:, None] + reach, 0, h - 1)
-    weight = heat[ys, xs[:, None]].astype(float) ** 2 + 1e-6
-    course = (weight * ys).sum(1) / weight.sum(1)
+    course = between_rows(rows[xs], heat[:, xs].astype(float) ** 2 + 1e-6)
     points = half_to_full(np.stack([xs, course], 1).astype(float))
     return points, float(along[first : last + 1].mean())
