@@ -2,7 +2,9 @@
 the next counts only above that.
 
 Tremor: scatter of the slow windows, as the standard error of their median (1.2533 sd / sqrt(n), which holds
-for normal scatter), and what is left of the noise that was taken out in power (floor^2 / 2 rms).
+for normal scatter), and what the assessor says of the amplitude itself (`relative_sd`: noise, compression,
+disagreeing halves of the points); where it says nothing, what is left of the noise that was taken out in
+power (floor^2 / 2 rms).
 SPARC: the same scatter, of the discrete movements. Below three windows or movements it is not known.
 Path: what noise at the stated floor adds at most: a speed of 2 pi 6 Hz times the floor, over the time seen.
 Nothing here covers a wrong scale or another camera.
@@ -57,6 +59,8 @@ def _tremor_sd(tip: TipResult, assessment: MotionAssessment) -> float | None:
     scatter = _of_median(rms)
     if tremor.rms is None or tremor.noise_floor is None or scatter is None:
         return None
+    if tremor.relative_sd is not None:
+        return math.hypot(scatter, tremor.relative_sd * tremor.rms)
     return math.hypot(scatter, tremor.noise_floor**2 / (2 * tremor.rms))
 
 

@@ -1,11 +1,12 @@
 // A MotionAssessment as a person reads it: the sentence, each hand's numbers, what to know about them.
 
 import { el } from "./dom.js";
-import { amount, motionStatus, peakText, percent, tremorSentence, tremorText } from "./motion-words.js";
+import { amount, motionStatus, peakText, percent, rmsOf, tremorSentence, tremorText } from "./motion-words.js";
 import { points } from "./words.js";
 
 // From this share of the camera's pictures on it is told that they did not get through.
 const MANY_LOST = 0.1;
+const HIDDEN = "Hidden by the shutter, at most";
 
 /** The section below the stage; `plotUrl` where the service drew one, `lost` the share of pictures that never got there. */
 export function motionResult(assessment, { plotUrl = null, lost = 0 } = {}) {
@@ -57,9 +58,10 @@ function about({ video, scale }) {
 
 function numbers({ tips }) {
   const rows = [
-    ["Tremor, 4 to 12 Hz (rms)", (tip) => tremorText(tip.tremor), (tip) => tip.tremor.status],
+    ["Tremor, 4 to 12 Hz (rms)", (tip) => withSd(tip.tremor), (tip) => tip.tremor.status],
     ["Peak to peak", (tip) => amount(tip.tremor.peak_to_peak, tip.tremor.unit)],
     ["Peak frequency", (tip) => peakText(tip.tremor)],
+    [HIDDEN, (tip) => percent(tip.tremor.shutter_loss)],
     ["Camera's own noise (rms)", (tip) => amount(tip.tremor.noise_floor, tip.tremor.unit)],
     ["Still moments measured", (tip) => String(tip.tremor.windows)],
     ["Time in the zone", (tip) => percent(tip.steadiness?.zone_share), (tip) => tip.steadiness?.status],
@@ -70,7 +72,8 @@ function numbers({ tips }) {
     ["Smoothness (SPARC)", (tip) => signed(tip.smoothness.sparc), (tip) => tip.smoothness.status],
     ["In view", (tip) => percent(tip.tracked_share)],
   ];
-  const shown = rows.filter(([label]) => label !== "Time in the zone" || tips.some((tip) => tip.steadiness));
+  const has = { "Time in the zone": (tip) => tip.steadiness, [HIDDEN]: (tip) => tip.tremor.shutter_loss };
+  const shown = rows.filter(([label]) => !has[label] || tips.some(has[label]));
   return el(
     "div",
     { class: "panel" },
@@ -95,6 +98,12 @@ function line([label, value, status], tips) {
     return el("td", why ? { class: "quiet" } : {}, why ? motionStatus(why) : text);
   });
   return el("tr", {}, el("th", { scope: "row" }, label), ...cells);
+}
+
+/** A tremor's amplitude with its standard uncertainty, without the scale's. */
+function withSd(tremor) {
+  const sd = tremor.status === "measured" && tremor.relative_sd ? tremor.relative_sd * rmsOf(tremor) : null;
+  return tremorText(tremor) + (sd === null ? "" : ` ± ${amount(sd, tremor.unit)}`);
 }
 
 const signed = (value) => (value === null ? "–" : value.toFixed(2).replace("-", "\u2212"));
