@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 OWN_SD = 0.02  # of the estimator: rms error on rendered clips that lose nothing to compression
 # Two halves of the points that disagree about a sine's amplitude share most of what pulls them to the ground:
 # times half their difference is the uncertainty.
-HALVES_SHARE = 5.0
+HALVES_SHARE = 7.0
 
 
 def halves_sd(fit: WindowFit, density: Array, noise: Array) -> float:
