@@ -130,6 +130,8 @@ def test_a_measure_that_breaks_down_leaves_the_earlier_one_and_says_so(room: Sch
     assert (found["state"], found["error_code"]) == ("graded", None)
     own = page(room, f"/work/{number}")
     assert WHY["grading_died"][0] in own
+    table = page(room, f"/assignments/{found['assignment_id']}")
+    assert "1 clip is measured as declared before: task, hand or scale changed since." in table
     assert "The earlier result below stays." in own
 
 

@@ -41,10 +41,12 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """Photos that are graded as was declared before, and by another rubric than their assignment's."""
+    """Photos that are graded as was declared before, and by another rubric than their assignment's; clips
+    that are measured as was declared before."""
 
     declared: int
     rubric: int
+    clips: int
 
 
 def teaches(session: Session, caller: Caller, course_id: int) -> bool:
@@ -161,11 +163,15 @@ def outdated(session: Session, task: Assignment) -> Outdated:
         .join(Result, counting())
         .where(Submission.assignment_id == task.id, ~_open_job())
     )
-    rubric, declared, by_rubric = rubric_key(session, task), 0, 0
+    rubric, declared, by_rubric, clips = rubric_key(session, task), 0, 0, 0
     for subject, then, judged_by in session.execute(query):
-        declared += subject.declared != (then or {})
-        by_rubric += subject.kind == "photo" and judged_by != rubric
-    return Outdated(declared, by_rubric)
+        otherwise = subject.declared != (then or {})
+        if subject.kind == "clip":
+            clips += otherwise
+        else:
+            declared += otherwise
+            by_rubric += judged_by != rubric
+    return Outdated(declared, by_rubric, clips)
 
 
 def _open_job() -> ColumnElement[bool]:
