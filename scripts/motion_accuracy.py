@@ -83,7 +83,8 @@ CONDITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One clip's first tip: truth, what was said of it, and how well its track lies."""
+    """One clip's first tip: truth, what was said of it, and how well its track lies. `elsewhere`: tips with a
+    tremor that are none of the clip's."""
 
     condition: str
     seed: int
@@ -99,10 +100,20 @@ class Trial:
     off_px: float | None
     held_share: float
     other_tips: int
+    relative_sd: float | None
+    elsewhere: int
 
     @property
     def amplitude_right(self) -> bool:
         return self.rms_px is not None and abs(self.rms_px / self.true_rms_px - 1) <= AMPLITUDE_SHARE
+
+    @property
+    def misled(self) -> bool:
+        """Whether a wrong amplitude was stated as sure: beyond the limit and twice its own uncertainty."""
+        if self.elsewhere > 0 or self.rms_px is None or self.true_hz is None:
+            return self.elsewhere > 0 or (self.rms_px is not None and self.true_hz is None)
+        off = abs(self.rms_px / self.true_rms_px - 1)
+        return off > max(AMPLITUDE_SHARE, 2 * (self.relative_sd or 0.0))
 
     @property
     def frequency_right(self) -> bool:
@@ -181,11 +192,13 @@ def trial(condition: Condition, seed: int, folder: Path, click: bool) -> Trial:
             mm_per_px=1 / truth.px_per_mm,  # what slow means is said in mm
         ),
     )
-    best, off, held = None, None, 0.0
+    best, off, held, elsewhere = None, None, 0.0, 0
     for found in said.tips:
         rows = np.array(found.track)
         at = np.abs(truth.t_s[:, None] - rows[None, :, 0]).argmin(0)
-        away = float(np.median(np.hypot(*(rows[:, 1:3] - tip.tip_px[at]).T)))
+        aways = [float(np.median(np.hypot(*(rows[:, 1:3] - one.tip_px[at]).T))) for one in truth.tips]
+        away = aways[0]
+        elsewhere += found.tremor.rms is not None and min(aways) >= SAME_TIP_PX
         if away < SAME_TIP_PX and (off is None or away < off):
             best, off, held = found, away, len(rows) / (~truth.duplicate).sum()
     tremor = None if best is None else best.tremor
@@ -208,15 +221,17 @@ def trial(condition: Condition, seed: int, folder: Path, click: bool) -> Trial:
         off_px=off,
         held_share=float(held),
         other_tips=max(0, len(said.tips) - len(truth.tips)),
+        relative_sd=None if tremor is None else tremor.relative_sd,
+        elsewhere=elsewhere,
     )
 
 
 def table(trials: Sequence[Trial]) -> str:
     """Markdown, a line a condition."""
     lines = [
-        "| clips | n | right | asked | amplitude within 10 % | frequency within 0.2 Hz"
-        " | amplitude, median error | floor, median px | tip, median px | not measured |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| clips | n | right | asked | wrong number said as sure | amplitude within 10 %"
+        " | frequency within 0.2 Hz | amplitude, median error | floor, median px | tip, median px | not measured |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for condition in CONDITIONS:
         some = [one for one in trials if one.condition == condition.name]
@@ -241,6 +256,7 @@ def _row(condition: Condition, some: Sequence[Trial]) -> list[str]:
         str(len(some)),
         share(lambda one: one.right),
         "-" if condition.asked is None else f"{100 * condition.asked:.0f} %",
+        str(sum(one.misled for one in some)),
         share(lambda one: one.amplitude_right) if trembling else "-",
         share(lambda one: one.frequency_right) if trembling else "-",
         f"{100 * statistics.median(errors):+.1f} %" if errors else "-",

@@ -83,10 +83,8 @@ class Slot:
             follower.tip = follower.tip + END_CORRECTION * (end.tip - follower.tip)
             self.confirm(grey)
             return None
-        # What moves beyond the tip is a clear sign; where nothing is seen to move it may just be plain.
-        if end is NOTHING_HERE:
-            self._astray += 1
-            return end if self._astray >= ASTRAY or not self.sure else None
+        if end is NOTHING_HERE:  # on rendered clips never seen in 137 looks at true tips
+            return end
         along = follower.seen_from(end.tip)[0]
         turned = math.cos(end.axis_rad - (follower.axis_rad or 0.0)) < 0
         if along < -END_FAR * diagonal and not turned and not end.ground:
