@@ -34,6 +34,12 @@ class Curve:
     def at(self, along: Points, across: Points) -> Points:
         """Positions (..., 2) at arc length `along` (straight beyond the ends) and signed offset `across`
         (positive: right of the course, y down)."""
+        base, normal = self.frame(along)
+        result: Points = base + across[..., None] * normal
+        return result
+
+    def frame(self, along: Points) -> tuple[Points, Points]:
+        """Positions (..., 2) on the course and its unit normals there, to the right of it."""
         arc, p = self.arc, self.points
         t = np.gradient(p, arc, axis=0)
         t /= np.linalg.norm(t, axis=1, keepdims=True)
@@ -41,9 +47,8 @@ class Curve:
         base = np.stack([np.interp(inside, arc, p[:, k]) for k in (0, 1)], -1)
         tangent = np.stack([np.interp(inside, arc, t[:, k]) for k in (0, 1)], -1)
         tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
-        normal = np.stack([-tangent[..., 1], tangent[..., 0]], -1)
-        result: Points = base + (along - inside)[..., None] * tangent + across[..., None] * normal
-        return result
+        base += (along - inside)[..., None] * tangent
+        return base, np.stack([-tangent[..., 1], tangent[..., 0]], -1)
 
     def straightened(self) -> Curve:
         """The straight course that fits this one best."""
@@ -161,8 +166,8 @@ def cut_strip(
     start = curve.length / 2 - width / zoom / 2
     x = start + np.arange(width) / zoom
     y = (np.arange(height) - (height - 1) / 2) / zoom
-    grid_x, grid_y = np.meshgrid(x, y)
-    where = curve.at(grid_x, grid_y)
+    base, normal = curve.frame(x)
+    where = base[None] + y[:, None, None] * normal[None]
     w, h = photo.size
     covered = (
         (where[..., 0] > -0.5)

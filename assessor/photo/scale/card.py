@@ -116,7 +116,7 @@ def _markers(photo: Pyramid) -> dict[int, Float]:
     level = max(round(math.log2(max(photo.size) / SEARCH_SIDE_PX)), 0)
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
-    parameters.minMarkerPerimeterRate = 0.03
+    parameters.minMarkerPerimeterRate = 0.045  # of the longer side: below, fewer than half can be decoded
     found = read_markers(photo.grey(level), parameters)
     return {n: _refine(photo.level(0), (quad + 0.5) * 2**level - 0.5) for n, quad in found.items()}
 
