@@ -230,7 +230,8 @@ def table(trials: Sequence[Trial]) -> str:
     """Markdown, a line a condition."""
     lines = [
         "| clips | n | right | asked | wrong number said as sure | amplitude within 10 %"
-        " | frequency within 0.2 Hz | amplitude, median error | floor, median px | tip, median px | not measured |",
+        " | frequency within 0.2 Hz | amplitude, median error | floor, median px | tip, median px"
+        " | not measured |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for condition in CONDITIONS:
