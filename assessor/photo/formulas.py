@@ -17,8 +17,8 @@ from assessor.photo.validity import PAIRED
 from assessor.results import MetricStatus, StitchFinding
 
 MIN_FOR_SPREAD = 4  # values; below, the spread's own uncertainty exceeds 40 % (guide 1.3)
-# An incision's ends fade out: how sure they are, as a share of the stitches' mean length, on rendered pads.
-END_SD_SHARE = 0.07
+# How sure an incision's ends are, which fade out, as a share of the stitches' mean length.
+END_SD_SHARE = 0.1
 # A tail curls out of the plane and its end is frayed: relative sd of its seen length.
 TAIL_RELATIVE_SD = 0.05
 ON_WOUND_MM, ON_WOUND_SHARE = 1.0, 0.25  # a knot this near is on the wound, on neither side (guide 1.3)
