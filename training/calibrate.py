@@ -47,8 +47,8 @@ RAW = Calibration(
 @dataclass
 class Cues:
     """Over all pictures: a candidate's cues and whether it is right; per bite spread, error and whether it
-    is hidden; how far outwards the bites of a side are off, a list a side; per wound the spread and the error
-    of its line. Lengths in strip pixels."""
+    is hidden; how far outwards the bites of a side are off, a list a side; per wound the squared spread and
+    the error of its line. Lengths in strip pixels."""
 
     sure: list[tuple[Points, bool]] = field(default_factory=list)
     bites: list[tuple[float, float, bool]] = field(default_factory=list)
@@ -119,7 +119,6 @@ def fit(cues: Cues) -> Calibration:
     weights = minimize(loss, np.r_[1.0, np.zeros(x.shape[1])]).x
     spread, error, hidden = (np.array([b[k] for b in cues.bites]) for k in range(3))
     line_spread, line_error = np.array(cues.line).T
-    line_spread = line_spread**2
     line_share = _slope(line_spread, line_error)
     seen = hidden < 0.5
     share = _slope(spread[seen], error[seen])

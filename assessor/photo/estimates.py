@@ -40,13 +40,19 @@ def variance(x: FloatArray, covariance: FloatArray) -> tuple[float, float]:
     guide's sd^2 - 2 sigma_u^2, up to the end effects.
     """
     n = len(x)
-    centring = np.eye(n) - 1 / n
-    noise = centring @ covariance @ centring
+    noise = _centred(covariance)
     observed = float(((x - x.mean()) ** 2).sum())
     share = float(np.trace(noise))
     twice = float((noise * noise.T).sum())
     signal = max(0.0, float(x @ noise @ x) - twice)  # x holds the noise once more
     return max(0.0, (observed - share) / (n - 1)), float(np.sqrt(2 * twice + 4 * signal)) / (n - 1)
+
+
+def _centred(covariance: FloatArray) -> FloatArray:
+    """Covariance (n, n) of the deviations from the mean."""
+    centring = np.eye(len(covariance)) - 1 / len(covariance)
+    centred: FloatArray = centring @ covariance @ centring
+    return centred
 
 
 def root(value: float, sd: float) -> tuple[float, float]:
@@ -108,7 +114,6 @@ def axial_spread(angle: FloatArray, covariance: FloatArray) -> Estimate:
     r = float(np.clip(np.abs(np.exp(2j * angle).mean()), 1e-12, 1.0))
     observed = -2 * np.log(r) / 4 * n / (n - 1)
     _, sd = variance(axial_deviation(angle, axial_mean(angle)), covariance)
-    centring = np.eye(n) - 1 / n
-    noise = float(np.trace(centring @ covariance)) / (n - 1)
+    noise = float(np.trace(_centred(covariance))) / (n - 1)
     value, value_sd = root(max(0.0, float(observed) - noise), sd)
     return Estimate(value, value_sd, few(value, n))
