@@ -29,7 +29,7 @@ from browser import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = needs_chromium
 
@@ -75,6 +75,20 @@ def test_a_course_is_made_and_somebody_invited(page: Page, room: School) -> None
     page.get_by_role("button", name="Done").click()
     page.get_by_role("rowheader", name="Ada New").wait_for()
     assert faults(page) == []
+
+
+def test_a_form_sent_before_its_script_is_there_waits_for_it(page: Page, room: School) -> None:
+    held: list[Route] = []
+    page.route("**/static/invite.js", lambda route: held.append(route))
+    course = f"{origin(room.client)}/courses/{room.ids['knots']}"
+    page.goto(course, wait_until="commit")
+    page.get_by_label("Name", exact=True).first.fill("Bo Early")
+    page.get_by_label("E-mail").fill("bo@school.test")
+    page.get_by_role("button", name="Add", exact=True).click()
+    assert page.url == course  # else the browser has sent it: the fields stand in the address
+    held[0].continue_()
+    assert "/welcome#" in page.get_by_label("Link to hand over").input_value()
+    page.unroute_all()
 
 
 def test_a_rubric_is_edited_into_a_new_version_and_exported(page: Page, room: School) -> None:
