@@ -83,17 +83,32 @@ def test_stitches_that_are_doubtful_on_the_whole_measure_nothing(
 
 def test_a_number_is_no_surer_than_the_doubtful_stitch_that_it_hangs_on() -> None:
     def row(last: float) -> dict[str, Metric]:
-        at = [(10.0 * k, 1.0) for k in range(1, 6)] + [(95.0, last)]
+        at = [(10.0 * k, 1.0) for k in range(1, 6)] + [(65.0, last)]
         return metrics_of(wound([finding((x, -5), (x, 5), sd=0.2, confidence=c) for x, c in at]))
 
     sure, doubtful = row(1.0), row(0.2)
-    # without it the spacing is 10 px, with it 17, at 0.1 mm a pixel; 0.4 is the root of 0.2 x 0.8
-    assert value(doubtful, "spacing_mm") == pytest.approx(1.7)
+    # without it the spacing is 10 px, with it 11, at 0.1 mm a pixel; 0.4 is the root of 0.2 x 0.8
+    assert value(doubtful, "spacing_mm") == pytest.approx(1.1)
     assert (sure["spacing_mm"].sd or 0) < 0.02
-    assert doubtful["spacing_mm"].sd == pytest.approx(0.4 * 0.7, rel=0.02)
+    assert doubtful["spacing_mm"].sd == pytest.approx(np.hypot(0.4 * 0.1, sure["spacing_mm"].sd), rel=0.02)
     assert doubtful["total_bite_mm"].sd == pytest.approx(
         sure["total_bite_mm"].sd
     )  # it is as long as the others
+
+
+def test_a_gap_far_wider_than_the_others_may_hide_a_stitch() -> None:
+    def row(last: float) -> dict[str, Metric]:
+        return metrics_of(wound([finding((x, -5), (x, 5), sd=0.2) for x in (10, 20, 30, 40, 50, last)]))
+
+    even, wide = row(65), row(70)
+    # with a stitch in the gap of 20 px the spacing were 10 px, not 12, at 0.1 mm a pixel; 0.28 hide one
+    own = even["spacing_mm"].sd or 0.0
+    assert own < 0.02
+    assert value(wide, "spacing_mm") == pytest.approx(1.2)
+    assert wide["spacing_mm"].sd == pytest.approx(np.hypot(0.2 * np.sqrt(0.28 * 0.72), own), rel=0.02)
+    assert wide["stitch_count"].sd == pytest.approx(np.sqrt(0.28 * 0.72))
+    assert even["stitch_count"].sd == pytest.approx(0.0)
+    assert wide["total_bite_mm"].sd == pytest.approx(even["total_bite_mm"].sd)
 
 
 def test_errors_in_common_do_not_average_out() -> None:

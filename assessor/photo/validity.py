@@ -31,6 +31,8 @@ EXTRA: dict[str, frozenset[str]] = {
 }
 # Nothing of these can be seen on the surface: neither count nor bites.
 HIDDEN = frozenset({"subcuticular", "buried"})
+# A gap this many times as wide as the median of the others may hide a stitch that was not found.
+WIDE_GAP = 1.6
 
 UNITS: dict[str, str] = {
     "stitch_count": "stitches",

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from assessor.photo.validity import WIDE_GAP
 from assessor.results import Hint, Metric, Point, Stitch
 from assessor.rubric import words
 from assessor.rubric.judge import beyond, share
@@ -121,14 +122,15 @@ def bite_size(case: Case) -> Advice | None:
 
 
 def spacing_evenness(case: Case) -> Advice | None:
-    """The gap that strays most from the others."""
-    if off(case, "spacing_cv") is None:
-        return None
+    """The gap that strays most from the others; a wide one even where a stitch may have been missed in it."""
     gaps = _gaps(case)
-    if len(gaps) < 2:
+    if lost(case, "spacing_cv") <= 0 or len(gaps) < 2:
         return None
     pair, worst = max(gaps.items(), key=lambda g: abs(math.log(g[1] / _others(gaps, g[0]))))
     usual = _others(gaps, pair)
+    wide = worst > WIDE_GAP * usual
+    if not wide and off(case, "spacing_cv") is None:
+        return None
     a, b = pair
     mean = case.metrics.get("spacing_mm")
     if mean is not None and mean.value is not None and mean.status == "measured":
@@ -141,7 +143,7 @@ def spacing_evenness(case: Case) -> Advice | None:
         more = "wider" if worst > usual else "narrower"
         by = words.percent(abs(worst / usual - 1))
         text = f"Gap between stitches {a + 1} and {b + 1}: {by} {more} than the others."
-    if worst > 1.7 * usual:
+    if wide:
         text += " Is a stitch missing there?"
     return Advice(lost(case, "spacing_cv"), Hint("spacing_uneven", text, pair))
 
