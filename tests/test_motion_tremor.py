@@ -297,6 +297,21 @@ def test_noise_that_both_halves_share_is_in_the_floor() -> None:
     assert measure_tremor(0, trembling, given(t)).tremor.rms == pytest.approx(0.3 / np.sqrt(2), rel=0.1)
 
 
+def test_errors_that_come_with_the_slow_way_are_no_tremor() -> None:
+    rng = np.random.default_rng(19)
+    t = times(rng, 4.0, 30)
+    calm = []
+    for _ in range(10):  # as thin smooth tweezers over stitches have along their axis: most below 6 Hz
+        hz, phase = rng.uniform(2.5, 6.0, 40), rng.uniform(0, 2 * np.pi, 40)
+        error = np.cos(2 * np.pi * t[:, None] * hz + phase).sum(axis=1) * 0.08 * np.sqrt(2 / 40)
+        xy = voluntary(rng, t, 4.0) + np.stack([error, 0 * t], axis=1) + rng.normal(0, 0.02, (len(t), 2))
+        calm.append(measure_tremor(0, signal(t, xy, rng), given(t)).tremor.status)
+    assert calm.count("below_floor") >= 9
+    seen = measure_tremor(0, signal(t, xy + line(t, 0.4, 9.0, 0.3), rng), given(t)).tremor
+    assert seen.rms == pytest.approx(0.4 / np.sqrt(2), rel=0.1)
+    assert seen.peak_hz == pytest.approx(9.0, abs=0.2)
+
+
 def test_a_track_that_stands_and_jumps_is_a_recorders_not_a_hands() -> None:
     rng = np.random.default_rng(14)
     t = times(rng, 6.0, 30)

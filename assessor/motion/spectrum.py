@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.motion.flow import upper_median
+
 Array = NDArray[np.float64]
 
 NUISANCE_HZ = 2.5  # 98.9 % of voluntary power at the tip lies below 2 Hz (Riviere, Rader, Khosla 1997)
@@ -19,6 +21,7 @@ GRID_HZ = 0.05
 TAPERED = 0.25  # share of the window under the taper's flanks: none lets fast drifts leak, more loses data
 # Median of what noise alone gives (Gamma of shape 2: two axes, sine and cosine each) over its mean.
 MEDIAN_OF_NOISE = 0.8392
+LEVEL_HZ = 3.0  # twice a sine's width in the shortest window
 
 
 def grid(low_hz: float, high_hz: float) -> Array:
@@ -166,6 +169,26 @@ def band_power(freq_hz: Array, density: Array, band_hz: tuple[float, float]) -> 
     """Integral of a density (f,) over a band: px^2."""
     inside = (freq_hz >= band_hz[0] - GRID_HZ / 4) & (freq_hz <= band_hz[1] + GRID_HZ / 4)
     return float(density[inside].mean()) * (band_hz[1] - band_hz[0])
+
+
+def level(freq_hz: Array, density: Array, free: NDArray[np.bool_]) -> Array:
+    """Density (f,) of the noise under the `free` part (f,) of a spectrum: flat, but for a rise at its low end.
+
+    There a follower's errors rise that come with the hand's slow way over the pad. By medians over
+    `LEVEL_HZ`: a tremor is narrower, and what is set apart from the lower end is no noise.
+    """
+    centres = np.arange(freq_hz[0] + LEVEL_HZ / 4, freq_hz[-1], LEVEL_HZ / 4)
+    flat = upper_median(density[free])
+    medians = []
+    for centre in centres:
+        some = density[free & (np.abs(freq_hz - centre) <= LEVEL_HZ / 2)]
+        medians.append(upper_median(some) if len(some) * GRID_HZ > LEVEL_HZ / 4 else flat)
+        if medians[-1] <= flat:
+            break
+    rest = density[free & (freq_hz > centres[len(medians) - 1])]
+    flat = min(flat, upper_median(rest)) if len(rest) else flat
+    rise = np.interp(freq_hz, centres[: len(medians)], medians, right=flat)
+    return np.asarray(np.maximum(rise, flat) / MEDIAN_OF_NOISE)
 
 
 def _products(cos: Array, sin: Array) -> Array:

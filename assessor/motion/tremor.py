@@ -19,7 +19,7 @@ from assessor.motion import timing, uncertainty
 from assessor.motion.compression import Kinds, Shown, shown
 from assessor.motion.peaks import EDGE_HZ, distinct_peak
 from assessor.motion.results import BandTremor, PeakStatus, Spectrum, Tremor, TremorStatus, Window
-from assessor.motion.spectrum import GRID_HZ, MEDIAN_OF_NOISE, WindowFit, grid, parameters
+from assessor.motion.spectrum import GRID_HZ, MEDIAN_OF_NOISE, WindowFit, grid, level, parameters
 from assessor.motion.windows import SHORTEST_S, SlowWindow, slow_windows
 
 Array = NDArray[np.float64]
@@ -103,7 +103,7 @@ class _Looked:
     sines_hz: Array
     sines_power: Array
     floor: Array
-    noise: float
+    noise: Array
     bandwidth_hz: float
     coding_sd: float
     halves_sd: float
@@ -217,12 +217,13 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array, shows: Shown) -> _
     fitted = WindowFit(t, xy, freq, shows.of(coded))
     density = left = fitted.density
     halves_sd = uncertainty.halves_sd(fitted, density, signal.noise[window.at])
-    free, level = _free(freq, fitted), 0.0
+    free = _free(freq, fitted)
+    sought = (freq >= SEARCH_HZ[0]) & (freq <= SEARCH_HZ[1])
     while True:
-        level = float(np.median(left[free])) / MEDIAN_OF_NOISE
-        candidates = np.where(free & (freq <= SEARCH_HZ[1]), left, 0.0)
+        noise = level(freq, left, free)
+        candidates = np.where(free & sought, left / noise, 0.0)
         k = int(candidates.argmax())
-        if candidates[k] < SINE_GATE * level or len(fitted.sines_hz) == MOST_SINES:
+        if candidates[k] < SINE_GATE or len(fitted.sines_hz) == MOST_SINES:
             break
         fitted.take_out(fitted.refined(float(freq[k])))
         left, free = fitted.density, _free(freq, fitted)
@@ -233,7 +234,7 @@ def _look(signal: TipSignal, window: SlowWindow, freq: Array, shows: Shown) -> _
         sines_hz=np.array(fitted.sines_hz),
         sines_power=np.array(fitted.sines_power).reshape(-1, 2, 2),
         floor=_density_of(fitted, t, still, seen),
-        noise=_own_noise(fitted, t, signal.noise[window.at], level),
+        noise=_own_noise(fitted, t, signal.noise[window.at], noise),
         bandwidth_hz=fitted.bandwidth_hz,
         coding_sd=shows.relative_sd(coded),
         halves_sd=halves_sd,
@@ -247,25 +248,25 @@ def _density_of(fitted: WindowFit, t_s: Array, xy: Array, known: NDArray[np.bool
     return WindowFit(t_s[known], xy[known], fitted.freq_hz).density
 
 
-def _own_noise(fitted: WindowFit, t_s: Array, noise: Array, level: float) -> float:
-    """Density of the track's own noise: `level`, the rest in and above the band, unless what is left above
-    all tremor and two halves of the points (blind to what both share) are much quieter: then those."""
+def _own_noise(fitted: WindowFit, t_s: Array, halves_px: Array, noise: Array) -> Array:
+    """Density (f,) of the track's own noise: `noise`, the rest's in and above the band, unless what is left
+    above all tremor and two halves of the points (blind to what both share) are much quieter: then those."""
     freq = fitted.freq_hz
-    over = fitted.rest[freq >= STILL_FROM_HZ]
-    if len(over) * GRID_HZ < LEAST_ABOVE_HZ:
-        return level
-    above = float(np.median(over)) / MEDIAN_OF_NOISE
-    if level < MUCH_THE_SAME * above:
-        return level
-    known = np.asarray(np.isfinite(noise).all(axis=1))
+    still = freq >= STILL_FROM_HZ
+    if still.sum() * GRID_HZ < LEAST_ABOVE_HZ:
+        return noise
+    above = float(np.median(fitted.rest[still])) / MEDIAN_OF_NOISE
+    if float(noise.min()) < MUCH_THE_SAME * above:
+        return noise
+    known = np.asarray(np.isfinite(halves_px).all(axis=1))
     halves = 0.0
     if known.mean() >= REFERENCE_SHARE:
-        halves = float(_density_of(fitted, t_s, noise, known)[freq >= SEARCH_HZ[0]].mean())
-    return max(halves, above)
+        halves = float(_density_of(fitted, t_s, halves_px, known)[freq >= SEARCH_HZ[0]].mean())
+    return np.full(len(freq), max(halves, above))
 
 
 def _free(freq: Array, fitted: WindowFit) -> NDArray[np.bool_]:
-    free = freq >= SEARCH_HZ[0]
+    free = np.ones(len(freq), bool)
     for sine in fitted.sines_hz:
         free &= np.abs(freq - sine) > fitted.bandwidth_hz / 2
     return free
@@ -273,12 +274,12 @@ def _free(freq: Array, fitted: WindowFit) -> NDArray[np.bool_]:
 
 def _floor(looked: Sequence[_Looked], freq: Array) -> Array:
     """Density (f,) of the track's noise and of the shake that is left, mean over the windows."""
-    noise = float(np.mean([one.noise for one in looked]))
+    noise = np.mean([one.noise for one in looked], axis=0)
     still = np.mean([one.floor for one in looked], axis=0)
     quiet = float(still[freq >= STILL_FROM_HZ].mean()) if (freq >= STILL_FROM_HZ).any() else 0.0
     # The reference's own noise is no part of the tip's motion: what exceeds it is shake, smooth over 1 Hz.
     shake = np.convolve(np.pad(still - quiet, 10, mode="edge"), np.ones(21) / 21, mode="valid")
-    return noise + np.maximum(shake, 0.0)
+    return np.asarray(noise + np.maximum(shake, 0.0))
 
 
 def _tremor(looked: Sequence[_Looked], freq: Array, floor: Array, t_s: Array, given: Conditions) -> Tremor:
