@@ -85,7 +85,7 @@ class Row:
     bend: float  # sag of a strand as a share of its length
     hook: float  # how far a strand's end is turned along the incision, share of its length
     knot_side: int  # -1 left, 1 right
-    knot_inset: float  # 0 the knot lies on the bite, 1 on the incision
+    knot_inset: float  # 0 the knot lies on the bite, 1 on the incision, below 0 beyond the bite
     knot_size: float  # in thread diameters
     tail_mm: float
     tail_spread: float  # scatter of the tails' direction, rad
@@ -150,7 +150,7 @@ def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Ge
     end = 0 if side < 0 else 1
     chord = bites[1 - end] - bites[end]
     length = float(np.linalg.norm(chord))
-    inset = float(np.clip(row.knot_inset + rng.normal(0, 0.08), -0.06, 0.75)) * 0.5
+    inset = float(np.clip(row.knot_inset + rng.normal(0, 0.08), -0.3, 0.75)) * 0.5
     knot = bites[end] + chord * inset + rng.normal(0, 0.02 * length, 2)
     closure.strands.append(_strand(bites[1 - end], knot, row, rng))
     closure.strands.append(_strand(knot, bites[end], row, rng))

@@ -98,6 +98,9 @@ def sample_wound(
         throws_mm=stitch * float(rng.uniform(0.08, 0.45)) * (kit == "silicone" and rng.random() < 0.3),
         diameter_mm=diameter,
     )
+    if on_bite:  # a knot lies against the bite, from within; on thin rubber it slips out over it
+        sit = inset / 0.15 * 1.6 - (1.1 if kit == "rubber" else 0.3)  # in radii of the knot
+        row = replace(row, knot_inset=sit * row.knot_size * diameter / stitch)
     stitched = _which_stitched(n, kit, rng)
     bare = technique in ("subcuticular", "buried")
     if technique in ("horizontal_mattress", "figure_of_eight"):
