@@ -28,7 +28,7 @@ MAX_SD: dict[str, float] = {
 # Mean confidence of a wound's stitches below which, most likely, fewer than half of them are there.
 LEAST_CONFIDENCE = 0.5
 
-# The share of wide gaps that hides a stitch that was not found (rendered pads; of 15 on real ones 7). It widens
+# The share of wide gaps that hides a stitch that was not found (rendered pads; of 15 on real ones 7). Widens
 # the sd, but withholds no number: most such gaps are true.
 _HIDES = 0.28
 _MANY = 3  # gaps from which the others tell what is usual
