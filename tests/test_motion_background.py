@@ -54,3 +54,27 @@ def test_what_is_covered_is_no_background() -> None:
     background = Background()
     everything = np.full((SIZE[1], SIZE[0]), 255, np.uint8)
     assert background.step(seen((0, 0)), seen((0, 0)), everything) is None
+
+
+def test_a_hand_with_more_points_than_the_ground_does_not_carry_it_along() -> None:
+    rng = np.random.default_rng(2)
+    blot = cv2.GaussianBlur(rng.normal(0, 1, (90, 80)).astype(np.float32), (0, 0), 2.5)
+    background, before, camera = Background(), None, np.zeros(2)
+    nothing = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    ways = []
+    for k in range(45):
+        x, y = 1.5 * np.sin(0.3 * k), 0.4 * np.sin(1.5 * k)  # it drifts and trembles
+        hand = cv2.warpAffine(blot, np.array([[1, 0, 10 + x], [0, 1, 80 + y]]), SIZE)
+        now = np.full((SIZE[1], SIZE[0]), 128, np.float32) + 400 * hand
+        for place in ((220, 20), (300, 30), (250, 90), (290, 190), (230, 150), (30, 20), (120, 40)):
+            cv2.rectangle(now, place, (place[0] + 8, place[1] + 8), 20.0, -1)
+        now = cv2.GaussianBlur(now, (0, 0), 0.7) + rng.normal(0, 1, now.shape)
+        grey = np.clip(now, 0, 255).astype(np.uint8)
+        step = None if before is None else background.step(before, grey, nothing)
+        before = grey
+        if step is not None:
+            middle = np.array([160.0, 120.0])
+            camera = camera + apply(step.matrix, middle) - middle
+            ways.append(camera)
+    assert len(ways) > 40
+    assert np.ptp(np.array(ways[15:]), axis=0).max() < 0.15  # before that it has to be told

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from assessor.motion.background import Background
 from assessor.motion.frames import Frame, to_grey
-from assessor.motion.tips.find import picture_area
+from assessor.motion.tips.find import Finder, picture_area
 from assessor.motion.tips.shafts import find_shafts, straight_edges
 from assessor.motion.tracking import FrameMotion, Tracker
 
@@ -233,3 +233,20 @@ def test_bars_beside_the_picture_are_no_border() -> None:
     boxed[:, 80:-80] = to_grey(ground())
     x0, _, x1, _ = picture_area(boxed)
     assert (x0, x1) == (pytest.approx(80, abs=4), pytest.approx(W + 80, abs=4))
+
+
+@pytest.mark.parametrize(("fps", "each"), [(12, True), (30, False)])
+def test_where_few_pictures_come_each_is_searched(
+    fps: int, each: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, everywhere = [], Finder.everywhere
+
+    def counted(*args: object, **more: object) -> object:
+        looks.append(1)
+        return everywhere(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Finder, "everywhere", counted)
+    tracker = Tracker()
+    for k in range(12):
+        tracker.step(Frame(ground(), k / fps, k))
+    assert (len(looks) == 12) == each

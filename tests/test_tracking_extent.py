@@ -14,6 +14,7 @@ from assessor.motion.frames import Frame, to_grey
 from assessor.motion.tips.extent import Travel, moved_to
 from assessor.motion.tips.follow import Follower
 from assessor.motion.tips.slot import END_NEAR
+from assessor.motion.tracking import Tracker
 
 TIP, AXIS_DEG = (240.0, 170.0), 30.0
 STILL = np.array([[1.0, 0, 0], [0, 1, 0]])
@@ -199,3 +200,38 @@ def test_a_taped_instrument_is_held_at_its_tip() -> None:
     off = [math.dist((s.x_px, s.y_px), tool(m.t_s)[:2]) for m in late for s in m.tips]
     assert len(off) > 0.9 * len(late)
     assert np.percentile(off, 90) < 8
+
+
+def test_a_tip_on_the_ground_in_line_goes_back_to_where_the_instrument_ends() -> None:
+    ahead = on_axis(-80)
+    ahead.length_px = 260.0
+    before = grey()
+    moved = (TIP[0] - 0.9, TIP[1] + 1.2)
+    back = Travel(before).cut_back(grey(moved, seed=1), ahead)
+    assert back is not None
+    assert math.dist(back.tip, moved) < 0.03 * math.hypot(W, H)
+    assert back.length_px == pytest.approx(180, abs=20)
+    assert Travel(before).cut_back(grey(seed=1), ahead) is None  # nothing moved
+    there = on_axis(0)
+    assert Travel(before).cut_back(grey(moved, seed=1), there) is None  # it lies at the end
+
+
+def test_an_instrument_in_line_with_a_thread_is_held_at_its_own_end() -> None:
+    axis_deg, tip = 30.0, (230.0, 170.0)
+    along = np.array([math.cos(math.radians(axis_deg)), math.sin(math.radians(axis_deg))])
+    pad = ground()
+    for side in (-4, 4):  # two edges that go on in line where its own end
+        ends = [np.array(tip) + way * along + side * np.array([-along[1], along[0]]) for way in (8, 100)]
+        start, stop = (tuple(int(v) for v in np.rint(end)) for end in ends)
+        cv2.line(pad, start, stop, (30, 30, 60), 2, cv2.LINE_AA)
+    rng, tracker, offs = np.random.default_rng(3), Tracker(), []
+    for k in range(90):
+        t = k / FPS
+        place = (tip[0] + 0.8 * math.sin(40 * t), tip[1] + 0.8 * math.cos(40 * t) + 0.5 * math.sin(3 * t))
+        picture = pad.copy()
+        draw_tool(picture, *place, axis_deg)
+        draw_marks(picture, *place, axis_deg)
+        noisy = picture + rng.normal(0, 1.5, picture.shape)
+        seen = tracker.step(Frame(np.clip(noisy, 0, 255).astype(np.uint8), t, k))
+        offs.append(min((math.dist((s.x_px, s.y_px), place) for s in seen.tips if s.sure), default=math.inf))
+    assert np.median(offs[60:]) < 8

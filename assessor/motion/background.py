@@ -25,6 +25,12 @@ LEAST_PX = 0.02  # no point is followed better than that
 RESTLESS = 2.5  # times the median residual
 DOUBT = 4.0  # times the median square: what a new point starts with, at least
 MEMORY = 0.93  # of the residual, a picture
+UNKNOWN_PX = 0.2  # what a new point is taken to be off
+# A camera on a stand: the ground's points stay where they were in the mean of HOME pictures, a hand's do not.
+STANDS_PX, HOME, WATCHED = 0.06, 20, 5  # pictures; by points that were seen in so many
+FEWEST_STILL, STILL_SHARE = 3, 0.12  # of the points stay, or the camera moves
+# In the first pictures each part of the picture weighs the same: a hand has many points in few parts.
+SETTLING, PART = 30, 0.1  # pictures; of the diagonal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,10 @@ class Background:
         self._points: Float = np.empty((0, 2))
         self._residual: Float = np.empty(0)  # running mean square, px^2; nan: new
         self._held_out: Flags = np.empty(0, bool)  # a third makes the floor, not the estimate
+        self._home: Float = np.empty((0, 2))  # where a point was, in the mean
+        self._wander: Float = np.empty(0)  # running mean square of its way from there, px^2
+        self._seen: NDArray[np.int64] = np.empty(0, np.int64)  # pictures
+        self._stands = False
         self._seeded = 0
         self._count = 0
 
@@ -53,7 +63,7 @@ class Background:
         self._drop_covered(covered)
         if len(self._points) < FEWEST_POINTS:
             return None
-        weight = 1 / (np.where(np.isnan(self._residual), 0.04, self._residual) + LEAST_PX**2)
+        weight = self._weight(math.hypot(*now.shape))
         for reach_px in (NEAR_PX, REACH_PX):
             moved, good = flow(before, now, self._points, self._points, reach_px=reach_px)
             matrix = self._agreed(moved, good & ~self._held_out, weight)
@@ -76,8 +86,27 @@ class Background:
         calm = self._residual < RESTLESS**2 * usual + 1e-4
         left = inside & self._held_out & calm
         left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
+        self._home = self._home + (moved - self._home) / np.minimum(self._seen[:, None] + 2, HOME)
+        self._wander = MEMORY * self._wander + (1 - MEMORY) * ((moved - self._home) ** 2).sum(1)
+        self._seen = self._seen + 1
         self._keep(good & (calm | (square < 1e-3)), moved)
         return BackgroundStep(matrix, left_px)
+
+    def _weight(self, diagonal: float) -> Float:
+        """(n,) how much each point counts, 1 / px^2: by how well it went along so far."""
+        watched = self._seen >= WATCHED
+        still = watched & (self._wander < STANDS_PX**2)
+        stood, self._stands = self._stands, still.sum() > max(FEWEST_STILL, STILL_SHARE * len(still))
+        if self._stands and not stood:  # who agreed with a hand so far is not to count less
+            self._residual = np.where(watched, self._wander, np.nan)
+        square = np.where(np.isnan(self._residual), UNKNOWN_PX**2, self._residual) + LEAST_PX**2
+        if self._stands:
+            return np.asarray(1 / (square + np.where(watched, self._wander, UNKNOWN_PX**2)))
+        if self._count > SETTLING:
+            return np.asarray(1 / square)
+        column, row = (self._points.T / (PART * diagonal)).astype(int)
+        _, part, count = np.unique(column + 1000 * row, return_inverse=True, return_counts=True)
+        return np.asarray(1 / (square * count[part]))
 
     def _agreed(self, moved: Float, used: Flags, weight: Float) -> Float | None:
         """The rigid motion that most of the `used` points share; None where they do not agree."""
@@ -95,7 +124,8 @@ class Background:
 
     def _keep(self, kept: Flags, moved: Float) -> None:
         self._points, self._residual = moved[kept], self._residual[kept]
-        self._held_out = self._held_out[kept]
+        self._held_out, self._home = self._held_out[kept], self._home[kept]
+        self._wander, self._seen = self._wander[kept], self._seen[kept]
 
     def _drop_covered(self, covered: NDArray[np.uint8]) -> None:
         if len(self._points):
@@ -118,4 +148,7 @@ class Background:
             self._seeded = self._count + RESEED_IN_VAIN
         self._points = np.concatenate([self._points, new])
         self._residual = np.concatenate([self._residual, np.full(len(new), np.nan)])
+        self._home = np.concatenate([self._home, new])
+        self._wander = np.concatenate([self._wander, np.zeros(len(new))])
+        self._seen = np.concatenate([self._seen, np.zeros(len(new), np.int64)])
         self._held_out = np.concatenate([self._held_out, np.arange(len(new)) % 3 == 2])

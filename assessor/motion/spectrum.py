@@ -172,7 +172,7 @@ def band_power(freq_hz: Array, density: Array, band_hz: tuple[float, float]) -> 
 
 
 def level(freq_hz: Array, density: Array, free: NDArray[np.bool_]) -> Array:
-    """Density (f,) of the noise under the `free` part (f,) of a spectrum: flat, but for a rise at its low end.
+    """Density (f,) of the noise under the `free` part (f,) of a spectrum: flat but for a rise at its low end.
 
     There a follower's errors rise that come with the hand's slow way over the pad. By medians over
     `LEVEL_HZ`: a tremor is narrower, and what is set apart from the lower end is no noise.

@@ -27,6 +27,8 @@ MOST_TIPS = 2
 LOOK_S = 1.0  # between looks at the whole picture while every tip is held
 MARKERS_S = 0.5  # and for markers
 HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
+FEW_S = 0.05  # or where pictures come so seldom, as from a video call: tips move far between them
+FEW_S = 0.05  # between pictures, as a video call's: there is time to look at each, and a tip moves far
 HUNT_FOR_S = 2.0
 HUNT_BRIEF_S = 0.5  # for what was never held for long
 PATIENT = 90  # pictures with what is held, after which there is likely no more to hold
@@ -85,6 +87,7 @@ class Tracker:
     def __init__(self, start_px: Sequence[Point] = ()) -> None:
         self._clicks = [np.array(p, float) for p in start_px][:MOST_TIPS]
         self._before: Grey | None = None
+        self._before_s = math.inf
         self._diagonal = 0.0
         self._background = Background()
         self._finder: Finder | None = None
@@ -117,7 +120,7 @@ class Tracker:
         if self._before is not None:
             known = self._follow(self._before, grey, frame.t_s)
         self._look(grey, frame.t_s)
-        self._before = grey
+        self._before, self._before_s = grey, frame.t_s
         tips = tuple(
             TipSample(
                 k,
@@ -179,6 +182,8 @@ class Tracker:
                 self._promote(one.follower)
             elif end.free:
                 self._promote(moved_to(one.follower, end, now), sure=True)
+        if not held:
+            self._candidates.cut_back(now, t_s)
         doubtful = self._candidates.to_prove(t_s, diagonal)
         end = None if doubtful is None else doubtful.travel.end(now, doubtful.follower)
         if doubtful is not None and end is not None and end.free and end.off_px < END_FAR * diagonal:
@@ -271,7 +276,8 @@ class Tracker:
         missed = [s for s in self._slots if s.follower is None]
         hunting = [s for s in missed if t_s - s.lost_s < (HUNT_FOR_S if s.lasted else HUNT_BRIEF_S)]
         settled = held and not any(s.lasted for s in missed) and all(f.seen >= PATIENT for f in held)
-        every_s = 0.0 if hunting else LOOK_S if settled or len(held) == MOST_TIPS else HUNT_S
+        every_s = 0.0 if t_s - self._before_s > FEW_S else HUNT_S
+        every_s = 0.0 if hunting else LOOK_S if settled or len(held) == MOST_TIPS else every_s
         if t_s - self._looked_s < every_s - 1e-3:
             return
         self._looked_s = t_s

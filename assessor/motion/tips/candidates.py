@@ -23,6 +23,7 @@ BLIND_TIMES = 3.0  # as far where no background tells what the camera did
 SMALL_MOTION = 0.0005  # enough where it was watched for a while and all else is still
 WATCHED_S = 1.0
 HELD_STILL_S = 0.7
+CUT_AFTER_S = 0.8  # without moving by itself
 FLOOR_TIMES = 4.0  # and above what the background's own points seem to move
 LEAST = 0.22  # of the diagonal: support of a shaft below which it may be a finger
 SEEN_MOVED = 0.0012  # across: told apart from the ground in the picture, looked at every SEEN_S at most
@@ -38,6 +39,7 @@ class Candidate:
     travel: Travel
     born_s: float
     looked_s: float = -math.inf  # when its end was looked for last
+    cut: bool = False  # looked at whether an instrument ends behind its tip
 
 
 class Candidates:
@@ -103,6 +105,16 @@ class Candidates:
         first = min(due, key=lambda c: c.looked_s)
         first.looked_s = t_s
         return first
+
+    def cut_back(self, now: Grey, t_s: float) -> None:
+        """A tip on ground in line with an instrument goes back to where that ends; one a picture."""
+        for k, one in enumerate(self._watched):
+            if not one.cut and t_s - one.born_s > CUT_AFTER_S:
+                one.cut = True
+                found = one.travel.cut_back(now, one.follower)
+                if found is not None:
+                    self._watched[k] = Candidate(found, Travel(now), t_s, cut=True)
+                return
 
     def remove(self, candidate: Candidate) -> None:
         self._watched = [c for c in self._watched if c is not candidate]

@@ -33,6 +33,8 @@ THINNEST = 4.0  # cells
 STRIP = 0.7  # mean width of a follower's strip over its greatest
 WIDEST = 0.08  # of the diagonal: broader ends are hands
 FEWEST_CELLS, END_CELLS = 12, 6
+CHANGED, MOST_OF_IT = 0.25, 0.8  # share of a shaft's cells that change where it moves; of its length
+CUT_FROM, CUT_LENGTH = 0.03, 0.1  # of the diagonal: so far behind the supposed tip, for so long
 ROUNDS, PLAIN = 4, 70  # % of the cells, which tell nothing of the ground's motion
 ACROSS_RAD, SLENDER = 0.35, 1.8  # what moves lies across the supposed axis; times as long as wide
 
@@ -111,6 +113,10 @@ class Travel:
         if follower.axis_rad is None or not LEAST_MOVED < apart < MOST_MOVED:
             return None
         first = self._end(now, follower, follower.tip, follower.axis_rad)
+        cut = self.cut_back(now, follower) if first is NOTHING_HERE else None
+        before = None if cut is None else self._end(now, follower, cut.tip, follower.axis_rad)
+        if before is not None and before.free:
+            return before
         if first is None or first is NOTHING_HERE:
             return first
         root = first.tip - (follower.length_px + first.off_px) * _along(first.axis_rad)
@@ -122,6 +128,34 @@ class Travel:
         if other is None or not other.free:
             return first
         return first if first.free and ahead > _way_out(other.tip, other.axis_rad, now) else other
+
+    def cut_back(self, now: Grey, follower: Follower) -> Follower | None:
+        """The instrument behind a supposed tip that lies on ground in line with it: up to where things cease
+        to change against the ground. None where there is no such place."""
+        if follower.axis_rad is None or not self._known:
+            return None
+        diagonal = math.hypot(*now.shape)
+        cell = max(1.0, diagonal / CELLS)
+        aside, half = round(ASIDE * diagonal / cell), max(3, round(follower.width_px / cell / 2))
+        size = (round(follower.length_px / cell), 2 * aside + 1)
+        # from cells (column from the supposed tip back, row across) to pixels of `now`
+        c, s = -cell * math.cos(follower.axis_rad), -cell * math.sin(follower.axis_rad)
+        place = np.array([[c, -s, 0.0], [s, c, 0.0], [0, 0, 1.0]])
+        place[:2, 2] = follower.tip - place[:2, :2] @ [0, aside]
+        seen = _sampled(now, place, size)
+        left = _left(seen, _sampled(self._grey, self._ground_seen(seen, place, size), size))
+        changed = left > CLEARER * ABOVE_NOISE * (float(np.median(left)) + 1.0)
+        along = cv2.blur(changed[aside - half : aside + half + 1].mean(axis=0)[None], (4 * SMOOTH, 1))[0]
+        moves = np.flatnonzero(along > CHANGED)
+        if not len(moves) or moves[0] < CUT_FROM * diagonal / cell:
+            return None
+        back = float(moves[0])
+        if np.mean(along[moves[0] :][: round(CUT_LENGTH * diagonal / cell)] > CHANGED) < MOST_OF_IT:
+            return None
+        x, y = (float(v) for v in place[:2, :2] @ [back, aside] + place[:2, 2])
+        new = Follower((x, y), follower.axis_rad, follower.width_px, follower.length_px - back * cell)
+        new.support_px = follower.support_px
+        return new
 
     def _end(
         self, now: Grey, follower: Follower, start: Float, axis_rad: float, *, again: bool = False
