@@ -120,9 +120,14 @@ class WindowFit:
         self.sines_hz.append(freq_hz)
 
     def goes_along(self, freq_hz: float, xy: Array) -> float:
-        """The sine of this frequency in another signal (n, 2), in phase with the own, as a share of that."""
-        columns = np.concatenate([self._sines(np.array([freq_hz])), self._slow], axis=1)
-        own, other = (np.linalg.lstsq(columns, y, rcond=None)[0][:2] for y in (self._y, self._root * xy))
+        """The sine of this frequency in another signal (n, 2), in phase with the own, as a share of that.
+
+        By the samples in which the other one is known, else NaN.
+        """
+        known = np.asarray(np.isfinite(xy).all(axis=1))
+        columns = np.concatenate([self._sines(np.array([freq_hz])), self._slow], axis=1)[known]
+        both = (self._y[known], (self._root * xy)[known])
+        own, other = (np.linalg.lstsq(columns, y, rcond=None)[0][:2] for y in both)
         return float((own * other).sum() / (own**2).sum())
 
     def apart(self, freq_hz: float, some: NDArray[np.bool_]) -> Apart:

@@ -305,7 +305,7 @@ def _tremor(looked: Sequence[_Looked], freq: Array, floor: Array, t_s: Array, gi
             noise=whole.noise_floor / whole.rms,
             bandwidth_hz=[one.bandwidth_hz for one in looked],
             coding=_coding_sd(looked),
-            halves=float(np.median([one.halves_sd for one in looked])),
+            halves=uncertainty.typical([one.halves_sd for one in looked]),
         )
         peak_to_peak = 2 * math.sqrt(2 * share) * whole.rms
     lengths = [float(t_s[one.window.at.stop - 1] - t_s[one.window.at.start]) for one in looked]

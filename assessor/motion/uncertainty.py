@@ -17,18 +17,26 @@ OWN_SD = 0.02  # of the estimator: rms error on rendered clips that lose nothing
 # Two halves of the points that disagree about a sine's amplitude share most of what pulls them to the ground:
 # times half their difference is the uncertainty.
 HALVES_SHARE = 7.0
+KNOWN_SHARE = 0.8  # of a window's samples must have them
 
 
 def halves_sd(fit: WindowFit, density: Array, noise: Array) -> float:
     """By what halves of the points disagree about the strongest sine of a window.
 
-    `density` (f,) is the window's, `noise` (n, 2) px half of what the halves differ by; 0 where unknown.
+    `density` (f,) is the window's, `noise` (n, 2) px half of what the halves differ by, NaN where there is
+    none, as in a track's first sample. NaN where too few have one.
     """
-    if not np.isfinite(noise).all():
-        return 0.0
+    if np.isfinite(noise).all(axis=1).mean() < KNOWN_SHARE:
+        return math.nan
     inside = (fit.freq_hz >= FULL_HZ[0]) & (fit.freq_hz <= FULL_HZ[1])
     strongest_hz = float(fit.freq_hz[np.where(inside, density, 0.0).argmax()])
     return HALVES_SHARE * abs(fit.goes_along(strongest_hz, noise))
+
+
+def typical(halves: Sequence[float]) -> float:
+    """The middle one of those that are known; 0 where none is."""
+    known = [sd for sd in halves if not math.isnan(sd)]
+    return float(np.median(known)) if known else 0.0
 
 
 def relative_sd(*, noise: float, bandwidth_hz: Sequence[float], coding: float, halves: float) -> float:
