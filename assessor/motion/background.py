@@ -83,7 +83,7 @@ class Background:
             fresh, np.maximum(square, least), MEMORY * self._residual + (1 - MEMORY) * square
         )
         usual = upper_median(self._residual[inside]) if inside.any() else 0.0
-        calm = self._residual < RESTLESS**2 * usual + 1e-4
+        calm = self._residual < RESTLESS**2 * max(usual, LEAST_PX**2)
         left = inside & self._held_out & calm
         left_px = off[left].mean(0) if left.sum() >= 3 else np.full(2, np.nan)
         self._home = self._home + (moved - self._home) / np.minimum(self._seen[:, None] + 2, HOME)
@@ -98,7 +98,7 @@ class Background:
         still = watched & (self._wander < STANDS_PX**2)
         stood, self._stands = self._stands, still.sum() > max(FEWEST_STILL, STILL_SHARE * len(still))
         if self._stands and not stood:  # who agreed with a hand so far is not to count less
-            self._residual = np.where(watched, self._wander, np.nan)
+            self._residual = np.where(watched, self._wander, self._residual)
         square = np.where(np.isnan(self._residual), UNKNOWN_PX**2, self._residual) + LEAST_PX**2
         if self._stands:
             return np.asarray(1 / (square + np.where(watched, self._wander, UNKNOWN_PX**2)))
