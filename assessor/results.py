@@ -83,7 +83,8 @@ class WoundFinding:
 
     `technique_log_p` is, by how it looks, the log-probability of each of TECHNIQUES (`unknown`: a cut
     not sutured yet); None where nobody looked. `bite_common_share` is the share of the variance of the
-    bites' errors that all of a side have in common: one light shades them alike.
+    bites' errors that all of a side have in common: one light shades them alike. `incision_end_sd_px` is how
+    sure its first and last point are along it, `incision_cut` whether it only leaves the photo there.
     """
 
     incision_px: tuple[Point, ...] | None
@@ -92,6 +93,8 @@ class WoundFinding:
     stitches: tuple[StitchFinding, ...]
     technique_log_p: tuple[float, ...] | None = None
     bite_common_share: float = 0.0
+    incision_end_sd_px: tuple[float, float] = (0.0, 0.0)
+    incision_cut: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ F1_FLOOR = {"silicone": 0.90, "rubber": 0.95, "skin": 0.95}
 INCISION_FOUND_FLOOR = 0.9  # of the wounds: the line within a tenth of a stitch, median over its points
 INCISION_HELD_FLOOR = 0.85  # of the wounds: the line within twice its sd, median over its points at stitches
 INCISION_SD_CEILING = 0.02  # and that sd no wider, median over the wounds, of a stitch
+TIPS_HELD_FLOOR = 0.85  # of the incisions' ends: within twice their sd
+TIP_SD_CEILING = 0.1  # and that sd no wider, median, of a stitch
 END_ERROR_CEILING = 0.02  # median distance of a bite from its true place, of the stitch's length
 SYMMETRY_ERROR_CEILING = 0.08  # median difference of shorter over longer bite
 
@@ -116,6 +118,21 @@ def test_incisions_are_as_sure_as_they_say(readings: tuple[Reading, ...]) -> Non
         widths.append(wound.incision_sd_px / truth.stitch_px)
     assert np.mean(held) >= INCISION_HELD_FLOOR
     assert np.median(widths) <= INCISION_SD_CEILING
+
+
+def test_incisions_ends_are_as_sure_as_they_say(readings: tuple[Reading, ...]) -> None:
+    held, widths = [], []
+    for r in readings:
+        wound, truth = r.found[0], r.sample.truth
+        line = np.array(wound.incision_px)
+        for end, inner, sd in zip(line[[0, -1]], line[[2, -3]], wound.incision_end_sd_px, strict=True):
+            tip = truth.incision_px[[0, -1]]
+            tip = tip[np.linalg.norm(tip - end, axis=1).argmin()]
+            out = (end - inner) / np.linalg.norm(end - inner)
+            held.append(abs((tip - end) @ out) <= 2 * sd)
+            widths.append(sd / truth.stitch_px)
+    assert np.mean(held) >= TIPS_HELD_FLOOR
+    assert np.median(widths) <= TIP_SD_CEILING
 
 
 def test_symmetry_is_right(readings: tuple[Reading, ...]) -> None:

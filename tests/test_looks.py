@@ -24,7 +24,8 @@ def stitches(confidences: Iterable[float], length_px: float = 48.0) -> list[RowS
     row = []
     for k, sure in enumerate(confidences):
         bites = np.array([[50.0 * k + 40, 64 - length_px / 2], [50.0 * k + 40, 64 + length_px / 2]])
-        row.append(RowStitch(StripStitch(bites, sure, (1.0, 1.0), (0.8, 0.8), None, 0.0), np.zeros(8), sure))
+        seen = StripStitch(bites, sure, (1.0, 1.0), (0.8, 0.8), None, 0.0)
+        row.append(RowStitch(seen, np.zeros(8), sure, bites, seen.spread_px))
     return row
 
 
@@ -39,7 +40,7 @@ class Seen:
         self.sizes.append(round(stitch_px))
         row = self.by_px.get(round(stitch_px), [])
         strip = cut_strip(photo, curve, 48 / stitch_px, 128, 10.0, 2560)
-        reading = StripReading([s.seen for s in row], LINE, 1.0, np.zeros((7, 64, 64), np.float32))
+        reading = StripReading([s.seen for s in row], LINE, 1.0, None, np.zeros((7, 64, 64), np.float32))
         return looks.View(strip, reading, row, stitch_px, sum(s.confidence for s in row))
 
 

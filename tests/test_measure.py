@@ -266,6 +266,17 @@ def test_cut_stitches_are_shown_and_left_out() -> None:
     assert value(m, "end_gap_mm") == pytest.approx(1.0)  # of the end that is in the photo
 
 
+def test_an_incision_that_leaves_the_photo_has_no_end_there() -> None:
+    whole = wound(straight([30, 45, 60, 75, 90]))  # its start is 3 mm from the first stitch, its end 1 mm
+    gone = metrics_of(replace(whole, incision_cut=(True, False)))
+    assert gone["coverage"].status == "not_seen"
+    assert value(gone, "end_gap_mm") == pytest.approx(1.0)
+    both = metrics_of(replace(whole, incision_cut=(True, True)))
+    assert both["end_gap_mm"].status == "not_seen"
+    for name in set(METRICS) - {"coverage", "end_gap_mm"}:
+        assert both[name] == metrics_of(whole)[name], name
+
+
 def test_a_gap_across_a_cut_stitch_is_no_gap() -> None:
     stitches = straight([10, 20, 30, 40, 50, 60])
     stitches[2] = replace(stitches[2], cut=True)

@@ -51,7 +51,8 @@ def test_about_95_percent_of_truths_lie_within_two_sd(irregular: float) -> None:
         ends = rng.normal(0, line_sd, 2)
         line = ((ends[0], shift), (360 + ends[1], shift))
         guess = Scale(0.1 * (1 + rng.normal(0, scale_sd)), scale_sd, "ruler")
-        for name, m in metrics_of(wound(noisy, line, line_sd), guess).items():
+        seen = replace(wound(noisy, line, line_sd), incision_end_sd_px=(line_sd, line_sd))
+        for name, m in metrics_of(seen, guess).items():
             if name in inside:
                 assert m.value is not None, (name, m)
                 assert m.sd is not None

@@ -16,7 +16,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from assessor.photo.perception import as_finding
 from assessor.photo.perception.calibration import Calibration
@@ -26,7 +25,7 @@ from assessor.photo.perception.fine import STITCH_PX
 from assessor.photo.perception.kind import technique_log_p, technique_scores
 from assessor.photo.perception.looks import read_place
 from assessor.render.scene import Rendered
-from assessor.results import StitchFinding, WoundFinding
+from assessor.results import WoundFinding
 from training.data import STRIP, augment, technique_example
 from training.export import MODELS
 from training.matching import matched
@@ -37,23 +36,25 @@ FIRST_SEED = 2 * 10**9
 RAW = Calibration(
     confidence_offset=1.5,
     bite_sd_px=0.0,
-    hidden_bite_sd_px=0.0,
     spread_share=1.0,
     incision_sd_px=0.0,
     incision_spread_share=1.0,
+    incision_fade_share=1.0,
 )
 
 
 @dataclass
 class Cues:
-    """Over all pictures: a candidate's cues and whether it is right; per bite spread, error and whether it
-    is hidden; how far outwards the bites of a side are off, a list a side; per wound the squared spread and
-    the error of its line. Lengths in strip pixels."""
+    """Over all pictures: a candidate's cues and whether it is right; per bite spread
+    and error; how far outwards the bites of a side are off, a list a side; per wound the squared spread and
+    the error of its line; per end of it in the picture the squared fade and how far it is off along the line.
+    Lengths in strip pixels."""
 
     sure: list[tuple[Points, bool]] = field(default_factory=list)
-    bites: list[tuple[float, float, bool]] = field(default_factory=list)
+    bites: list[tuple[float, float]] = field(default_factory=list)
     sides: list[list[float]] = field(default_factory=list)
     line: list[tuple[float, float]] = field(default_factory=list)
+    ends: list[tuple[float, float]] = field(default_factory=list)
 
 
 def gather(pads: Iterable[Rendered]) -> Cues:
@@ -79,17 +80,16 @@ def gather(pads: Iterable[Rendered]) -> Cues:
         outwards, px = [], 1 / view.strip.zoom
         for i, j, way in pairs:
             apart = bites[j] - truth[i][::way]
-            _add_bites(cues, np.linalg.norm(apart, axis=1), wound.stitches[j], px)
+            errors = np.linalg.norm(apart, axis=1)
+            cues.bites += [
+                (sd / px, float(e) / px) for sd, e in zip(wound.stitches[j].bite_sd_px, errors, strict=True)
+            ]
             chord = truth[i][::way][1] - truth[i][::way][0]
             outwards.append(apart @ chord / np.linalg.norm(chord) * (-1, 1) / px)
         cues.sides += np.array(outwards).reshape(-1, 2).T.tolist()
         _add_line(cues, rendered.wounds[0].incision_px, wound, px)
+        _add_ends(cues, rendered, wound, px)
     return cues
-
-
-def _add_bites(cues: Cues, errors: Points, s: StitchFinding, px: float) -> None:
-    for error, sd, hidden in zip(errors, s.bite_sd_px, s.inferred, strict=True):
-        cues.bites.append((sd / px, float(error) / px, hidden))
 
 
 def _add_line(cues: Cues, truth: Points, wound: WoundFinding, px: float) -> None:
@@ -105,6 +105,20 @@ def _add_line(cues: Cues, truth: Points, wound: WoundFinding, px: float) -> None
         )
 
 
+def _add_ends(cues: Cues, rendered: Rendered, wound: WoundFinding, px: float) -> None:
+    if wound.incision_px is None:
+        return
+    line, true = np.asarray(wound.incision_px), rendered.wounds[0].incision_px[[0, -1]]
+    if (line[-1] - line[0]) @ (true[1] - true[0]) < 0:
+        true = true[::-1]
+    height, width = rendered.bgr.shape[:2]
+    ends = zip(line[[0, -1]], line[[1, -2]], true, wound.incision_end_sd_px, strict=True)
+    for end, inner, at, fade in ends:
+        if (at >= 0).all() and (at < (width, height)).all():
+            out = (end - inner) / np.linalg.norm(end - inner)
+            cues.ends.append((fade / px, abs(float((at - end) @ out)) / px))
+
+
 def fit(cues: Cues) -> Calibration:
     """Logistic confidence; standard deviations that hold 95 % of the errors within two of them."""
     from scipy.optimize import minimize
@@ -117,26 +131,21 @@ def fit(cues: Cues) -> Calibration:
         return float(np.mean(np.logaddexp(0, z) - right * z)) + 1e-3 * float(w[:-1] @ w[:-1])
 
     weights = minimize(loss, np.r_[1.0, np.zeros(x.shape[1])]).x
-    spread, error, hidden = (np.array([b[k] for b in cues.bites]) for k in range(3))
+    bite_base, bite_share = _base_and_share(*np.array(cues.bites).T)
     line_spread, line_error = np.array(cues.line).T
     line_share = _slope(line_spread, line_error)
-    seen = hidden < 0.5
-    share = _slope(spread[seen], error[seen])
-
-    def base(on: NDArray[np.bool_]) -> float:
-        return max(0.3, float(np.quantile(error[on] / 2 - share * spread[on], 0.95)))
-
+    end_fade, end_error = np.array(cues.ends).T
     return Calibration(
         confidence_weights=tuple(round(float(w), 3) for w in weights[:-1]),
         confidence_offset=round(float(weights[-1]), 3),
-        bite_sd_px=round(base(seen), 3),
-        hidden_bite_sd_px=round(base(~seen), 3),
-        spread_share=round(share, 3),
+        bite_sd_px=round(bite_base, 3),
+        spread_share=round(bite_share, 3),
         bite_common_share=round(common_share(cues.sides), 3),
         incision_sd_px=round(
             max(0.1, float(np.quantile(line_error / 2 - line_share * line_spread, 0.95))), 3
         ),
         incision_spread_share=round(line_share, 3),
+        incision_fade_share=round(float(np.quantile(end_error / end_fade, 0.95)) / 2, 3),
     )
 
 
@@ -173,6 +182,17 @@ def technique_sharpness(count: int) -> float:
         return -float(technique_log_p(table, float(np.exp(log)))[rows, truth].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def _base_and_share(spread: Points, error: Points) -> tuple[float, float]:
+    """A base and a share of the spread, together half the 95 % bound of the error: of all, and of the fifth
+    with the least spread."""
+    least = spread <= np.quantile(spread, 0.2)
+    base, share = 0.0, 1.0
+    for _ in range(30):  # either by the other, until both hold
+        base = max(0.05, float(np.quantile(error[least] / 2 - share * spread[least], 0.95)))
+        share = max(0.0, float(np.quantile((error / 2 - base) / np.maximum(spread, 0.05), 0.95)))
+    return base, share
 
 
 def _slope(spread: Points, error: Points) -> float:

@@ -40,7 +40,7 @@ def main() -> None:
         for name, n, mean, right in reliability([p for t in tallies.values() for p in t.confidences])
     ]
     facts: dict[str, object] = {}
-    for kind in ("coarse", "fine", "incision", "technique"):
+    for kind in ("coarse", "fine", "incision", "bites", "technique"):
         saved = torch.load(checkpoint(kind), map_location="cpu", weights_only=True)
         facts[f"{kind}_steps"] = saved["step"]
         facts[f"{kind}_hours"] = saved["trained_s"] / 3600

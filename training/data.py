@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
@@ -13,21 +14,29 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
+from assessor.photo.perception.closer import PATCH_STITCH_PX, cut_patches, levelled
 from assessor.photo.perception.coarse import SIDE_PX
+from assessor.photo.perception.curve import Pyramid
 from assessor.photo.perception.cut import CUT_HEIGHT_PX, CUT_STITCH_PX
-from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX
+from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, read_strip
 from assessor.photo.perception.networks import run, sigmoid
 from assessor.photo.validity import HIDDEN
+from assessor.render.canvas import apply_homography
 from assessor.render.scene import render_photo, render_strip
 from assessor.results import TECHNIQUES
-from training.labels import coarse_labels, fine_labels, incision_labels
+from training.labels import bite_labels, coarse_labels, fine_labels, incision_labels
+from training.matching import matched
+from training.score import truth_of
 
 Example = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]  # picture, masks, values
 STRIP = (STRIP_HEIGHT_PX, 320)  # height, width of a fine example
 ROOMY_STRIP = (192, 448)
 CUT = (CUT_HEIGHT_PX, 320)
+ROUGH = (2 * STRIP[0], 2 * STRIP[1])  # a strip whose stitches are of a patch's size
+BITE_NEAR = 0.45  # share of a stitch's length within which a candidate's bites are taken for its own
 # every technique as often, but for the two that are hardest to tell apart: twice
 DRAWN = (*TECHNIQUES[:-1], "simple_interrupted", "vertical_mattress")
+NO_VALUES = np.zeros((1, 1, 1), np.float16)
 UNSHUFFLED = [4 * c + k for k in range(4) for c in range(3)]  # torch's order -> kind.technique_input's
 
 
@@ -61,7 +70,25 @@ def fine_example(rng: np.random.Generator) -> Example:
 def incision_example(rng: np.random.Generator) -> Example:
     """A strip along the incision as `perception/cut.py` cuts it; the photo may end inside it."""
     r = render_strip(rng, CUT[1], CUT[0], CUT_STITCH_PX)
-    return r.bgr, incision_labels(r), np.zeros((1, 1, 1), np.float16)
+    return r.bgr, incision_labels(r), NO_VALUES
+
+
+def bites_examples(rng: np.random.Generator) -> Iterator[Example]:
+    """Every stitch that the fine view finds on a strip as `perception/closer.py` cuts it out, and where its
+    bites truly are."""
+    r = render_strip(rng, *ROUGH[::-1], PATCH_STITCH_PX)
+    small = np.asarray(cv2.resize(r.bgr, STRIP[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    candidates = read_strip(small, np.ones(STRIP, bool)).stitches
+    if not candidates or not r.wounds:
+        return
+    found = np.array([s.bites for s in candidates]) * 2 + 0.5
+    true, photo = truth_of(r), Pyramid(r.bgr)
+    for i, j, way in matched(true, found, BITE_NEAR):
+        length = np.linalg.norm(found[j, 1] - found[j, 0])
+        to_strip = levelled((found[j] + rng.normal(0, 0.01, (2, 2)) * length)[None])
+        (patch,) = cut_patches(photo, lambda at: at, 1.0, to_strip)
+        to_patch = np.linalg.inv(np.r_[to_strip[0], [[0, 0, 1]]])
+        yield patch, bite_labels(apply_homography(to_patch, true[i][::way])), NO_VALUES
 
 
 def coarse_example(
@@ -96,12 +123,21 @@ def technique_example(rng: np.random.Generator) -> Example:
         return r.bgr, seen, np.full((1, 1, 1), TECHNIQUES.index(name), np.float16)
 
 
-EXAMPLES = {
+ONE = {
     "fine": fine_example,
     "incision": incision_example,
     "coarse": coarse_example,
     "technique": technique_example,
 }
+
+
+def examples(kind: str, rng: np.random.Generator) -> Iterator[Example]:
+    """Without end."""
+    while True:
+        if kind == "bites":
+            yield from bites_examples(rng)
+        else:
+            yield ONE[kind](rng)
 
 
 @dataclass
@@ -134,8 +170,7 @@ def _render_forever(
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
-    while True:
-        image, m, v = EXAMPLES[kind](rng)
+    for image, m, v in examples(kind, rng):
         with made.get_lock():
             slot = made.value % len(images)
             made.value += 1
@@ -145,7 +180,7 @@ def _render_forever(
 
 
 def start_pool(kind: str, size: int, seed: int, workers: int = 1) -> Pool:
-    image, m, v = EXAMPLES[kind](np.random.default_rng(0))
+    image, m, v = next(examples(kind, np.random.default_rng(0)))
     images = torch.zeros((size, 3, *image.shape[:2]), dtype=torch.uint8).share_memory_()
     maps = torch.zeros((size, *m.shape), dtype=torch.uint8).share_memory_()
     values = torch.zeros((size, *v.shape), dtype=torch.float16).share_memory_()
@@ -179,6 +214,8 @@ def augment(
         x, m, v = x.flip(dims), m.flip(dims), v.flip(dims)
     if kind in ("fine", "technique") and across:
         m = m[:, [0, 1, 2, 3, 5, 4, 6]]
+    if kind == "bites" and along:
+        m = m[:, [1, 0]]
     if kind == "fine":
         v = v.clone()
         if along:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.photo.perception.cut import TRAINED_SIGMA
+from assessor.photo.perception import closer, cut
 from assessor.photo.perception.fine import OFFSET_UNIT
 from assessor.render.scene import Rendered
 from assessor.render.wound import WoundTruth
@@ -105,5 +105,15 @@ def incision_labels(rendered: Rendered) -> U8:
         line = line[np.argsort(line[:, 0])]
         at = np.interp(column, line[:, 0], line[:, 1])
         there = (column >= line[0, 0]) & (column <= line[-1, 0]) & (at > -0.5) & (at < h - 0.5)
-        maps[0] = 255 * np.exp(-((row - at) ** 2) / (2 * TRAINED_SIGMA**2)) * there
+        maps[0] = 255 * np.exp(-((row - at) ** 2) / (2 * cut.TRAINED_SIGMA**2)) * there
+    return maps
+
+
+def bite_labels(bites: NDArray[np.float64]) -> U8:
+    """(2, h/2, w/2): a peak at either bite (2, 2), patch pixels; none where it lies outside."""
+    h, w = (side // 2 for side in closer.PATCH)
+    maps = np.zeros((2, h, w), np.uint8)
+    for m, bite in zip(maps, bites, strict=True):
+        if ((_half(bite) > -0.5) & (_half(bite) < (w - 0.5, h - 0.5))).all():
+            _peak(m, bite, closer.TRAINED_SIGMA)
     return maps

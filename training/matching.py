@@ -10,7 +10,7 @@ NEAR = 0.25  # share of the true stitch's length within which both bites must li
 LEAST_PX = 6.0  # or within this many pixels
 
 
-def matched(true: Points, found: Points) -> list[tuple[int, int, int]]:
+def matched(true: Points, found: Points, near_share: float = NEAR) -> list[tuple[int, int, int]]:
     """Stitches (n, 2, 2) and (m, 2, 2) px, one for one: (true, found, way), indices and a step of 1 or -1.
 
     `found[j][::way]` are the bites in the order of `true[i]`.
@@ -24,7 +24,7 @@ def matched(true: Points, found: Points) -> list[tuple[int, int, int]]:
     way = apart.sum(-1).argmin(0)[None, ..., None]
     ends = np.take_along_axis(apart, way, 0)[0]
     length = np.linalg.norm(true[:, 1] - true[:, 0], axis=1)
-    near = ends.max(-1) <= np.maximum(LEAST_PX, NEAR * length)[:, None]
+    near = ends.max(-1) <= np.maximum(LEAST_PX, near_share * length)[:, None]
     rows, columns = linear_sum_assignment(np.where(near, ends.mean(-1), 1e6))
     turned = way[0, ..., 0]
     return [

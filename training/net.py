@@ -1,4 +1,4 @@
-"""The networks: U-Nets for the coarse and the fine view and for the incision, and one for the technique."""
+"""The networks: U-Nets for the coarse and fine view, the incision and bites, and one for the technique."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ FINE_CHANNELS = (
     "incision", "strand", "tail", "middle", "bite_left", "bite_right", "knot",
     "left_dx", "left_dy", "right_dx", "right_dy",
 )  # fmt: skip
-WIDTHS = {"coarse": (16, 32, 48, 64, 96), "fine": (32, 48, 64, 96, 128), "incision": (12, 16, 24, 32, 48)}
-CHANNELS = {"coarse": len(COARSE_CHANNELS), "fine": len(FINE_CHANNELS), "incision": 1}
+WIDTHS = {
+    "coarse": (16, 32, 48, 64, 96),
+    "fine": (32, 48, 64, 96, 128),
+    "incision": (12, 16, 24, 32, 48),
+    "bites": (12, 16, 24, 32, 48),
+}
+CHANNELS = {"coarse": len(COARSE_CHANNELS), "fine": len(FINE_CHANNELS), "incision": 1, "bites": 2}
 
 
 def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -81,5 +86,5 @@ class TechniqueNet(nn.Module):
 
 
 def network(kind: str) -> UNet | TechniqueNet:
-    """An untrained one: coarse, fine, incision or technique."""
+    """An untrained one: coarse, fine, incision, bites or technique."""
     return TechniqueNet() if kind == "technique" else UNet(kind)

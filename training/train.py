@@ -67,11 +67,20 @@ def column_loss(logits: Tensor, target: Tensor) -> Tensor:
     return apart.sum() / (target.sum(2) > 0).sum().clamp(min=20)
 
 
+def place_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """How unlikely the true place is on each map that has one (Kullback-Leibler)."""
+    share = target.flatten(2) / target.sum((2, 3))[..., None].clamp(min=1e-6)
+    apart = (share * (share.clamp(min=1e-6).log() - F.log_softmax(logits.flatten(2), 2))).sum(2)
+    return apart.sum() / (target.sum((2, 3)) > 0).sum().clamp(min=4)
+
+
 def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
     if kind == "technique":
         return {"technique": F.cross_entropy(voted(out), values[:, 0, 0, 0].long())}
     if kind == "incision":
         return {"incision": column_loss(out, maps)}
+    if kind == "bites":
+        return {"place": place_loss(out, maps)}
     if kind == "fine":
         return {
             "mask": mask_loss(out[:, :3], maps[:, :3])
@@ -87,7 +96,7 @@ def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Te
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("kind", choices=["fine", "coarse", "incision", "technique"])
+    ap.add_argument("kind", choices=["fine", "coarse", "incision", "bites", "technique"])
     ap.add_argument("--minutes", type=float, default=60)
     ap.add_argument("--batch", type=int, help="8, for the technique 16")
     ap.add_argument("--rate", type=float, default=1.5e-3)

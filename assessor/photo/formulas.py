@@ -17,8 +17,6 @@ from assessor.photo.validity import PAIRED
 from assessor.results import MetricStatus, StitchFinding
 
 MIN_FOR_SPREAD = 4  # values; below, the spread's own uncertainty exceeds 40 % (guide 1.3)
-# How sure an incision's ends are, which fade out, as a share of the stitches' mean length.
-END_SD_SHARE = 0.1
 # A tail curls out of the plane and its end is frayed: relative sd of its seen length.
 TAIL_RELATIVE_SD = 0.05
 ON_WOUND_MM, ON_WOUND_SHARE = 1.0, 0.25  # a knot this near is on the wound, on neither side (guide 1.3)
@@ -32,14 +30,17 @@ class Plane:
     """A row of n stitches in one plane and what its units are worth.
 
     `has_incision`: else the curve is only the row's axis. `has_direction`: else not even that holds
-    (a lone stitch). `mm_per_unit` None without a scale. `unit_per_px` (n,) converts path lengths
-    at each stitch, `knots` (n, 2) are in plane units, NaN where unseen.
+    (a lone stitch). `end_sd` is of the incision's ends, along it; `end_cut`: it only leaves the photo
+    there. `mm_per_unit` None without a scale. `unit_per_px` (n,) converts path lengths at each stitch,
+    `knots` (n, 2) are in plane units, NaN where unseen.
     """
 
     row: Row
     curve: Curve
     has_incision: bool
     has_direction: bool
+    end_sd: tuple[float, float]
+    end_cut: tuple[bool, bool]
     mm_per_unit: float | None
     scale_relative_sd: float
     unit_per_px: FloatArray
@@ -329,24 +330,30 @@ def end_gap(w: Stitched) -> Finding:
     if not w.plane.has_incision:
         return Finding(0, status="not_seen")
     r = w.row
+    start_sd, end_sd = w.plane.end_sd
+    start_cut, end_cut = _ends_cut(w)
     gaps: list[tuple[float, float]] = []
-    if not w.findings[0].cut:  # a cut stitch at an end: the wound goes on outside the photo
-        gaps.append((float(r.crossing[0]), float(r.crossing_sd[0])))
-    if not w.findings[-1].cut:
-        gaps.append((w.plane.curve.length - float(r.crossing[-1]), float(r.crossing_sd[-1])))
+    if not start_cut:
+        gaps.append((float(r.crossing[0]), math.hypot(r.crossing_sd[0], start_sd)))
+    if not end_cut:
+        gaps.append((w.plane.curve.length - float(r.crossing[-1]), math.hypot(r.crossing_sd[-1], end_sd)))
     if not gaps:
         return Finding(0, status="not_seen")
     value, sd = max(gaps)
     gap = spacing(w).estimate
     reference = max(abs(value), 0.0 if gap is None else gap.value)
-    return Finding(
-        len(gaps), Estimate(value, math.hypot(sd, END_SD_SHARE * float(r.length.mean()))), reference=reference
-    )
+    return Finding(len(gaps), Estimate(value, sd), reference=reference)
+
+
+def _ends_cut(w: Stitched) -> tuple[bool, bool]:
+    """At which end the wound goes on outside the photo: it or its last stitch is cut there."""
+    start, end = w.plane.end_cut
+    return start or w.findings[0].cut, end or w.findings[-1].cut
 
 
 def coverage(w: Stitched) -> Finding:
     """Share of the incision between the first and the last stitch."""
-    if not w.plane.has_incision or w.findings[0].cut or w.findings[-1].cut:
+    if not w.plane.has_incision or any(_ends_cut(w)):
         return Finding(0, status="not_seen")
     r, length = w.row, w.plane.curve.length
     n = len(r)
@@ -354,9 +361,8 @@ def coverage(w: Stitched) -> Finding:
         return Finding(n, status="too_few")
     start, end = max(float(r.crossing[0]), 0.0), min(float(r.crossing[-1]), length)
     value = max(0.0, end - start) / length
-    line = END_SD_SHARE * float(r.length.mean())
-    sd = math.sqrt(float(r.crossing_sd[0] ** 2 + r.crossing_sd[-1] ** 2) + 2 * (value * line) ** 2) / length
-    return Finding(n, Estimate(value, sd))
+    ends = value * math.hypot(*w.plane.end_sd)
+    return Finding(n, Estimate(value, math.hypot(r.crossing_sd[0], r.crossing_sd[-1], ends) / length))
 
 
 def suture_wound_ratio(w: Stitched) -> Finding:

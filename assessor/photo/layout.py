@@ -22,12 +22,13 @@ Transform = Callable[[FloatArray], FloatArray]
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """A wound's stitches in one plane. `has_incision`: else `curve` is only the row's axis;
-    `has_direction`: else not even that (a lone stitch)."""
+    `has_direction`: else not even that (a lone stitch). `end_sd` is of the incision's two ends."""
 
     row: Row
     curve: Curve
     has_incision: bool
     has_direction: bool
+    end_sd: tuple[float, float] = (0.0, 0.0)
 
 
 def in_order(findings: list[StitchFinding], wound: WoundFinding) -> list[StitchFinding]:
@@ -53,7 +54,7 @@ def lay_out_wound(findings: list[StitchFinding], wound: WoundFinding, rectify: T
     flat = bites_px.reshape(-1, 2)
     chord = bites_px[:, 1] - bites_px[:, 0]
     thread = chord / np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)[:, None]
-    line_sd, share = wound.incision_sd_px, wound.bite_common_share
+    line_sd, share, unit = wound.incision_sd_px, wound.bite_common_share, 1.0
     incision = np.asarray(wound.incision_px if wound.incision_px is not None else [], np.float64)
     incision = incision.reshape(-1, 2)
     bites = bites_px
@@ -63,10 +64,14 @@ def lay_out_wound(findings: list[StitchFinding], wound: WoundFinding, rectify: T
         sd = sd * np.hypot(stretch[..., 0], stretch[..., 1])
         incision = rectify(incision)
         square = rectify(flat.mean(0) + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
-        line_sd *= float(np.sqrt(abs(np.linalg.det(square[1:] - square[0]))))
+        unit = float(np.sqrt(abs(np.linalg.det(square[1:] - square[0]))))
+        line_sd *= unit
     curve = smooth_curve(incision, line_sd)
     if curve is not None:
-        return Layout(lay_out(bites, sd, curve, line_sd, 0.0, share), curve, True, True)
+        start, end = wound.incision_end_sd_px
+        return Layout(
+            lay_out(bites, sd, curve, line_sd, 0.0, share), curve, True, True, (unit * start, unit * end)
+        )
     return _along_axis(bites, sd, np.array([f.cut for f in findings]), share)
 
 

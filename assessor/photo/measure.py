@@ -41,6 +41,8 @@ def measure(
         curve=flat.curve,
         has_incision=flat.has_incision,
         has_direction=flat.has_direction,
+        end_sd=flat.end_sd,
+        end_cut=wound.incision_cut,
         mm_per_unit=None if scale is None else 1.0 if rectify else scale.mm_per_px,
         scale_relative_sd=0.0 if scale is None else scale.relative_sd,
         unit_per_px=flat.row.length / px.row.length,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assessor.photo.perception.calibration import Calibration, shipped
 from assessor.photo.perception.coarse import find_places
-from assessor.photo.perception.curve import Curve, Pyramid, Strip
+from assessor.photo.perception.curve import Curve, Points, Pyramid, Strip
 from assessor.photo.perception.cut import trace_cut
 from assessor.photo.perception.fine import STITCH_PX
 from assessor.photo.perception.kind import technique_input, technique_log_p, technique_scores
@@ -22,6 +22,7 @@ MAX_WOUNDS = 6
 _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
 _POINTS = 24  # of an incision's course
+_AT_BORDER = 0.1  # of a stitch's length: an incision that ends nearer to the photo's border leaves it there
 _APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
 
 
@@ -52,16 +53,19 @@ def _evidence(wound: WoundFinding) -> float:
 def as_finding(photo: Pyramid, view: View, known: Calibration) -> WoundFinding | None:
     """A view's wound in photo pixels; None where it shows neither line nor stitch."""
     strip, reading, chosen = view.strip, view.reading, view.stitches
-    width, height = photo.size
-    stitches = tuple(_stitch(strip, s, known, width, height) for s in chosen)
+    stitches = tuple(_stitch(strip, s, known, photo.size) for s in chosen)
     incision: tuple[Point, ...] | None = None
-    spread_px = 0.0
-    if len(reading.incision) >= 2:
-        course = strip.to_photo(reading.incision)
+    spread_px, end_sd_px, cut = 0.0, (0.0, 0.0), (False, False)
+    if reading.ends is not None:
+        start, end = reading.ends
+        end_sd_px = known.end_sd(start.fade_px) / strip.zoom, known.end_sd(end.fade_px) / strip.zoom
+        course = strip.to_photo(_between(reading.incision, start.x, end.x))
         if stitches:  # else nothing is measured against it
             course, spread_px = trace_cut(photo, course, view.stitch_px)
         keep = np.unique(np.linspace(0, len(course) - 1, _POINTS).round().astype(int))
         incision = tuple(_point(p) for p in course[keep])
+        near_px = _AT_BORDER * view.stitch_px
+        cut = _leaves(course[0], photo.size, near_px), _leaves(course[-1], photo.size, near_px)
     if incision is None and not stitches:
         return None
     return WoundFinding(
@@ -71,7 +75,23 @@ def as_finding(photo: Pyramid, view: View, known: Calibration) -> WoundFinding |
         stitches,
         _technique(view, known),
         known.bite_common_share,
+        end_sd_px,
+        cut,
     )
+
+
+def _leaves(point: Points, size: tuple[int, int], near_px: float) -> bool:
+    """Whether a point lies within so many pixels of the photo's border."""
+    return bool((point < near_px).any() or (point > np.array(size) - 1 - near_px).any())
+
+
+def _between(course: Points, start: float, end: float) -> Points:
+    """A course (n, 2) from x = start to end; all of it where they leave none."""
+    inside = (course[:, 0] > start) & (course[:, 0] < end)
+    if inside.sum() < 3:
+        return course
+    ends = np.array([[x, np.interp(x, *course.T)] for x in (start, end)])
+    return np.concatenate([ends[:1], course[inside], ends[1:]])
 
 
 def _technique(view: View, known: Calibration) -> tuple[float, ...]:
@@ -80,22 +100,18 @@ def _technique(view: View, known: Calibration) -> tuple[float, ...]:
     return tuple(round(float(p), 3) for p in technique_log_p(scores, known.technique_sharpness))
 
 
-def _stitch(strip: Strip, chosen: RowStitch, known: Calibration, width: int, height: int) -> StitchFinding:
+def _stitch(strip: Strip, chosen: RowStitch, known: Calibration, size: tuple[int, int]) -> StitchFinding:
     s = chosen.seen
-    bites = strip.to_photo(s.bites)
-    reach = 1.5 / strip.zoom
-    cut = bool((bites < reach).any() or (bites > np.array([width, height]) - 1 - reach).any())
+    bites = strip.to_photo(chosen.bites)
+    cut = any(_leaves(bite, size, 1.5 / strip.zoom) for bite in bites)
     inferred = (False, False)
     if s.knot is not None:
-        near = np.linalg.norm(s.bites - s.knot, axis=1) < 0.11 * STITCH_PX
+        near = np.linalg.norm(chosen.bites - s.knot, axis=1) < 0.11 * STITCH_PX
         inferred = (bool(near[0]), bool(near[1] and not near[0]))
-    sd = [
-        known.bite_sd(spread, hidden) / strip.zoom
-        for spread, hidden in zip(s.spread_px, inferred, strict=True)
-    ]
+    first, second = (known.bite_sd(spread) / strip.zoom for spread in chosen.spread_px)
     return StitchFinding(
         bites_px=(_point(bites[0]), _point(bites[1])),
-        bite_sd_px=(sd[0], sd[1]),
+        bite_sd_px=(first, second),
         inferred=inferred,
         confidence=round(chosen.confidence, 4),
         knot_px=None if s.knot is None else _point(strip.to_photo(s.knot)),

@@ -156,6 +156,29 @@ class Pyramid:
         """`level(k)` in grey (h, w). Pixel x of it lies at (x + 0.5) * 2**k - 0.5 of the photo."""
         return np.asarray(cv2.cvtColor(self.level(k), cv2.COLOR_BGR2GRAY), np.uint8)
 
+    def sampled(self, where: Points, zoom: float) -> NDArray[np.uint8]:
+        """The photo at positions (h, w, 2) that lie 1 / `zoom` of its pixels apart, (h, w, 3); beyond its
+        border that is repeated."""
+        part, share = self._fit_for(zoom)
+        at = ((where + 0.5) * share - 0.5).astype(np.float32)
+        out = cv2.remap(part, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(out, np.uint8)
+
+    def warped(self, to_photo: Points, size: tuple[int, int], zoom: float) -> NDArray[np.uint8]:
+        """A picture of `size` (height, width), likewise; `to_photo` (2, 3) leads from its pixels."""
+        part, share = self._fit_for(zoom)
+        to_part = share * to_photo
+        to_part[:, 2] += 0.5 * share - 0.5
+        how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        out = cv2.warpAffine(part, to_part, size[::-1], flags=how, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(out, np.uint8)
+
+    def _fit_for(self, zoom: float) -> tuple[NDArray[np.uint8], float]:
+        """The level whose pixels are nearest to 1 / `zoom` of the photo's, as fine detail would alias, and
+        what share of a pixel of its own one of the photo is."""
+        part = self.level(max(0, int(np.floor(np.log2(1 / zoom) + 0.6))))
+        return part, 2.0 ** round(np.log2(part.shape[1] / self.size[0]))
+
 
 def cut_strip(
     photo: Pyramid, curve: Curve, zoom: float, height: int, margin_px: float, max_width: int
@@ -175,10 +198,4 @@ def cut_strip(
         & (where[..., 1] > -0.5)
         & (where[..., 1] < h - 0.5)
     )
-    # fine detail would alias: sample the halved photo whose stitches are nearest to the strip's
-    part = photo.level(max(0, int(np.floor(np.log2(1 / zoom) + 0.6))))
-    share = 2.0 ** round(np.log2(part.shape[1] / w))
-    map_x = ((where[..., 0] + 0.5) * share - 0.5).astype(np.float32)
-    map_y = ((where[..., 1] + 0.5) * share - 0.5).astype(np.float32)
-    out = cv2.remap(part, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return Strip(np.asarray(out, np.uint8), curve, zoom, start, covered)
+    return Strip(photo.sampled(where, zoom), curve, zoom, start, covered)

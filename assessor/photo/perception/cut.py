@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from assessor.photo.perception.curve import Points, Pyramid, cut_strip, fit_curve
+from assessor.photo.perception.curve import Curve, Points, Pyramid, cut_strip, fit_curve
 from assessor.photo.perception.networks import Array, half_to_full, run
 from assessor.photo.perception.path import best_path, between_rows
 
@@ -31,9 +31,24 @@ def trace_cut(photo: Pyramid, course: Points, stitch_px: float) -> tuple[Points,
     rows = between_rows(best_path(log_p), np.exp(log_p) + 1e-9)
     x = half_to_full((_TOGETHER * np.arange(len(rows)) + (_TOGETHER - 1) / 2).astype(float))
     along = strip.start_px + x / zoom
-    on = (along >= 0) & (along <= curve.length)
-    points = strip.to_photo(np.stack([x, half_to_full(rows)], 1)[on])
+    start, end = _ends(curve, course)
+    on = (along > min(start, end)) & (along < max(start, end))
+    if not on.any():
+        return course, stitch_px
+    there = np.r_[start, along[on][:: 1 if start < end else -1], end]
+    row = np.interp(there, along, half_to_full(rows))
+    points = strip.to_photo(np.stack([(there - strip.start_px) * zoom, row], 1))
     return points, 2 * float(np.median(_spread(log_p)[on])) / zoom  # rows are of two pixels
+
+
+def _ends(curve: Curve, course: Points) -> tuple[float, float]:
+    """The arc length on a curve, or straight beyond its ends, of a course's first and last point."""
+    found = []
+    for point in (course[0], course[-1]):
+        near = curve.arc[int(np.linalg.norm(curve.points - point, axis=1).argmin())]
+        base, normal = curve.frame(near)
+        found.append(float(near + (point - base) @ (normal[1], -normal[0])))
+    return found[0], found[1]
 
 
 def _spread(log_p: Points) -> Points:

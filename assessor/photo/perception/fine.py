@@ -16,6 +16,7 @@ STRIP_HEIGHT_PX = 128
 OFFSET_UNIT = 12.0  # as trained: offsets in half-resolution cells / 12
 _PEAK = 0.1  # a middle's probability from which it is a candidate
 _INCISION = 0.4
+_SEEN, _END, _GONE = 0.9, 0.5, 0.1  # of an incision's map, towards its end
 
 Points = NDArray[np.float64]
 
@@ -33,8 +34,17 @@ class StripStitch:
 
 
 @dataclass(frozen=True, slots=True)
+class LineEnd:
+    """Where an incision ends on a strip, px, and over how many it fades out there: from where it is surely
+    seen to where it surely is no more."""
+
+    x: float
+    fade_px: float
+
+
+@dataclass(frozen=True, slots=True)
 class StripReading:
-    """What the strip shows: candidates left to right, the incision's course as (n, 2) or empty.
+    """What the strip shows: candidates left to right, the incision's course as (n, 2) or empty, and its ends.
 
     `seen` (7, h/2, w/2): how likely incision, strand, tail, middle, either bite and knot are everywhere.
     """
@@ -42,6 +52,7 @@ class StripReading:
     stitches: list[StripStitch]
     incision: Points
     incision_probability: float
+    ends: tuple[LineEnd, LineEnd] | None
     seen: Array
 
 
@@ -73,8 +84,7 @@ def read_strip(bgr: NDArray[np.uint8], covered: NDArray[np.bool_]) -> StripReadi
             )
         )
     stitches.sort(key=lambda s: s.bites[:, 0].mean())
-    course, sure = _incision(incision)
-    return StripReading(stitches, course, sure, seen)
+    return StripReading(stitches, *_incision(incision), seen)
 
 
 def _peaks(heat: Array, least: float, radius: int) -> list[tuple[int, int]]:
@@ -141,16 +151,30 @@ def _knot_of(heat: Array, ends: Points) -> tuple[Points | None, float]:
     return np.array([(weight * gx).sum(), (weight * gy).sum()]) / weight.sum(), best
 
 
-def _incision(heat: Array) -> tuple[Points, float]:
-    """The incision's course: the best path from left to right, kept where it is seen."""
+def _incision(heat: Array) -> tuple[Points, float, tuple[LineEnd, LineEnd] | None]:
+    """The incision's course, the best path from left to right, where it is seen, and its ends."""
     rows = best_path(np.log(np.clip(heat, 0.02, 1)).astype(np.float64))
     along = heat[rows, np.arange(len(rows))]
     smooth = np.convolve(np.pad(along, 3, mode="edge"), np.ones(7) / 7, "valid")
     on = np.flatnonzero(smooth > _INCISION)
     if len(on) < 6:
-        return np.zeros((0, 2)), 0.0
+        return np.zeros((0, 2)), 0.0, None
     first, last = int(on[0]), int(on[-1])
     xs = np.arange(first, last + 1)
     course = between_rows(rows[xs], heat[:, xs].astype(float) ** 2 + 1e-6)
     points = half_to_full(np.stack([xs, course], 1).astype(float))
-    return points, float(along[first : last + 1].mean())
+    return points, float(along[xs].mean()), (_end(heat, rows, first, -1), _end(heat, rows, last, 1))
+
+
+def _end(heat: Array, rows: NDArray[np.int64], at: int, outwards: int) -> LineEnd:
+    """Where a line that is seen up to column `at` truly ends: trained on one of two cells' width, it is round
+    there."""
+    lines = [float(heat[max(r - 3, 0) : r + 4, x].max()) for x, r in enumerate(rows)]
+    inside, outside = lines[at::-outwards], lines[at::outwards]
+
+    def inwards(least: float) -> int:
+        return next((k for k, h in enumerate(inside) if h >= least), len(inside))
+
+    gone = next((k for k, h in enumerate(outside) if h < _GONE), len(lines))
+    x = half_to_full(np.array(float(at - outwards * (inwards(_END) + 1))))
+    return LineEnd(float(x), 2.0 * (inwards(_SEEN) + gone))

@@ -22,7 +22,7 @@ def technique_scores(given: Array, covered: NDArray[np.bool_]) -> Array:
 
     Every place votes as much as the network says that it counts.
     """
-    maps = forward("technique", given[None])
+    maps = forward("technique", given[None])[0]
     half = CELL_PX // 2
     counts = sigmoid(maps[-1]) * np.maximum(covered[half::CELL_PX, half::CELL_PX], 1e-6)
     return np.asarray((maps[:-1] * counts).sum((1, 2)) / counts.sum(), np.float32)

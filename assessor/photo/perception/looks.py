@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assessor.photo.perception.calibration import Calibration
+from assessor.photo.perception.closer import look_closer
 from assessor.photo.perception.coarse import Place
 from assessor.photo.perception.curve import Curve, Pyramid, Strip, cut_strip, fit_curve
 from assessor.photo.perception.fine import STITCH_PX, STRIP_HEIGHT_PX, StripReading, read_strip
-from assessor.photo.perception.row import RowStitch, choose
+from assessor.photo.perception.row import RowStitch, apart, choose
 
 _MAX_STRIP_PX = 2560
 _LOOKS = 3  # at most: each one better centred and scaled than the one before
@@ -20,6 +21,7 @@ _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be 
 _LITTLE = 1.0  # worth of a view that shows a stitch at most
 _DOUBT = 0.9  # mean confidence below which half the size is tried: a ruler beside the row doubles it
 _OTHER_SIZES = (0.6, 1.6)
+_AS_SURE_PX = 2.0  # spread of a closer look's bite that makes it as sure as the first look's
 _SHOWN = 0.3  # mean confidence from which stitches are worth aiming at: below, a ruler's ticks may be
 
 
@@ -55,7 +57,20 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         alike = len(half.stitches) == len(best.stitches)
         if half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
             best = _aimed(photo, half, known)
-    return best
+    return _seen_closer(photo, best)
+
+
+def _seen_closer(photo: Pyramid, view: View) -> View:
+    """The view with its bites looked for one by one at twice the size, and there as far as that is sure."""
+    first = np.array([s.bites for s in view.stitches]).reshape(-1, 2, 2)
+    found, spread = look_closer(photo, view.strip.to_photo, view.strip.zoom, first)
+    share = _AS_SURE_PX**2 / (_AS_SURE_PX**2 + spread**2)
+    bites = first + share[..., None] * (found - first)
+    stitches = [
+        replace(s, bites=bites[k], spread_px=(float(spread[k, 0]), float(spread[k, 1])))
+        for k, s in enumerate(view.stitches)
+    ]
+    return replace(view, stitches=apart(stitches))
 
 
 def _sureness(view: View) -> float:

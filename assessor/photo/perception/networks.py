@@ -32,16 +32,16 @@ def read_network(path: Path) -> Any:
 
 def run(name: str, bgr: NDArray[np.uint8]) -> Array:
     """Run network `name` on (h, w, 3) uint8, sides multiples of 32 -> raw maps (c, h', w')."""
-    return forward(name, np.asarray(cv2.dnn.blobFromImage(bgr, 1 / 255.0), np.float32))
+    (out,) = forward(name, np.asarray(cv2.dnn.blobFromImage(bgr, 1 / 255.0), np.float32))
+    return np.asarray(out)
 
 
 def forward(name: str, blob: Array) -> Array:
-    """Run network `name` on (1, c, h, w), 0 to 1 -> raw maps (c', h', w')."""
+    """Run network `name` on (n, c, h, w), 0 to 1 -> raw maps (n, c', h', w')."""
     with _LOCK:
         net = _net(name)
         net.setInput(blob)
-        out = net.forward()
-    return np.asarray(out[0], np.float32)
+        return np.array(net.forward(), np.float32)
 
 
 def sigmoid(x: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ _LEAST = 0.15  # confidence from which a candidate is a stitch: on rendered pads
 
 @dataclass(frozen=True, slots=True)
 class RowStitch:
-    """A candidate as its row sees it: `cues` (see `_cues`) and what they are known to mean."""
+    """A candidate as its row sees it: `cues` (see `_cues`) and what they are known to mean; in the end, where
+    its bites are (2, 2) and how widely each may lie elsewhere."""
 
     seen: StripStitch
     cues: Points
     confidence: float
+    bites: Points
+    spread_px: tuple[float, float]
 
 
 def choose(candidates: list[StripStitch], incision: Points, known: Calibration) -> list[RowStitch]:
@@ -34,10 +37,22 @@ def choose(candidates: list[StripStitch], incision: Points, known: Calibration) 
     judged = []
     for c in straddling:
         cues = _cues(c, incision, usual)
-        judged.append(RowStitch(c, cues, known.confidence(cues)))
+        judged.append(RowStitch(c, cues, known.confidence(cues), c.bites, c.spread_px))
     kept = _without_doubles(judged)
     kept = _without_forks([s for s in kept if s.confidence >= _LEAST])
     return _without_second_strands(kept)
+
+
+def apart(stitches: list[RowStitch]) -> list[RowStitch]:
+    """Where the closer look sees two stitches in one place, their bites are where the first look saw them."""
+
+    def taken(k: int) -> bool:
+        return any(_conflict(stitches[k].bites, s.bites) for j, s in enumerate(stitches) if j != k)
+
+    def at_first(s: RowStitch) -> RowStitch:
+        return replace(s, bites=s.seen.bites, spread_px=s.seen.spread_px)
+
+    return [at_first(s) if taken(k) else s for k, s in enumerate(stitches)]
 
 
 def _cues(c: StripStitch, incision: Points, usual: float | None) -> Points:
@@ -79,7 +94,7 @@ def _without_doubles(candidates: list[RowStitch]) -> list[RowStitch]:
     """Of candidates that share both bites, or that cross each other, the surer one."""
     kept: list[RowStitch] = []
     for c in sorted(candidates, key=lambda c: -c.confidence):
-        if all(not _conflict(c.seen, k.seen) for k in kept):
+        if all(not _conflict(c.seen.bites, k.seen.bites) for k in kept):
             kept.append(c)
     return sorted(kept, key=lambda c: float(c.seen.bites[:, 0].mean()))
 
@@ -109,12 +124,13 @@ def _without_second_strands(stitches: list[RowStitch]) -> list[RowStitch]:
     return stitches
 
 
-def _conflict(a: StripStitch, b: StripStitch) -> bool:
-    ends = np.linalg.norm(a.bites - b.bites, axis=1)
-    length = min(_length(a), _length(b))
+def _conflict(a: Points, b: Points) -> bool:
+    """Whether two stitches (2, 2) share both bites or cross."""
+    ends = np.linalg.norm(a - b, axis=1)
+    length = max(1.0, min(float(np.linalg.norm(s[1] - s[0])) for s in (a, b)))
     if ends.max() < 0.15 * length or ends.sum() < 0.2 * length:
         return True
-    return _cross(a.bites, b.bites)
+    return _cross(a, b)
 
 
 def _cross(p: Points, q: Points) -> bool:
