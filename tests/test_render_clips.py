@@ -51,6 +51,15 @@ def tape_centre(bgr: NDArray[np.uint8]) -> Points:
     return np.array([(green * x).sum(), (green * y).sum()]) / green.sum()
 
 
+def test_the_same_order_makes_the_same_file(tmp_path: Path) -> None:
+    written = []
+    for k in range(4):
+        render_clip(tmp_path / f"{k}.mp4", order())
+        written.append((tmp_path / f"{k}.mp4").read_bytes())
+        written.append(np.random.default_rng(k).bytes(300_000 * (k + 1)))  # and memory is not as it was
+    assert written[0] == written[2] == written[4] == written[6]
+
+
 def test_a_sprite_lies_where_it_is_laid_to_a_hundredth_of_a_pixel() -> None:
     sprite = draw_sprite(
         lambda c: c.disc(np.array([4.0, 1.0]), 2.0, (255, 255, 255)), (0, -2, 7, 4), 4.0, 0.5

@@ -55,9 +55,9 @@ def write_frames(path: Path, frames: Iterable[tuple[float, NDArray[np.uint8]]], 
             stream = container.add_stream("mjpeg", rate=rate, options={"qmin": scale, "qmax": scale})
             stream.pix_fmt = "yuvj420p"
         else:
-            stream = container.add_stream(
-                "libx264", rate=rate, options={"crf": str(order.crf), "preset": "medium"}
-            )
+            # else the same frames make another file each time: what mbtree rounds hangs on the memory
+            options = {"crf": str(order.crf), "preset": "medium", "x264-params": "cpu-independent=1"}
+            stream = container.add_stream("libx264", rate=rate, options=options)
             stream.pix_fmt = "yuv420p"
         stream.width, stream.height = camera.width, camera.height
         stream.codec_context.thread_count = 1
