@@ -163,18 +163,18 @@ def _incision(heat: Array) -> tuple[Points, float, tuple[LineEnd, LineEnd] | Non
     xs = np.arange(first, last + 1)
     course = between_rows(rows[xs], heat[:, xs].astype(float) ** 2 + 1e-6)
     points = half_to_full(np.stack([xs, course], 1).astype(float))
-    return points, float(along[xs].mean()), (_end(heat, rows, first, -1), _end(heat, rows, last, 1))
+    near = cv2.dilate(heat, np.ones((7, 1), np.uint8))[rows, np.arange(len(rows))]
+    return points, float(along[xs].mean()), (_end(near, first, -1), _end(near, last, 1))
 
 
-def _end(heat: Array, rows: NDArray[np.int64], at: int, outwards: int) -> LineEnd:
-    """Where a line that is seen up to column `at` truly ends: trained on one of two cells' width, it is round
-    there."""
-    lines = [float(heat[max(r - 3, 0) : r + 4, x].max()) for x, r in enumerate(rows)]
-    inside, outside = lines[at::-outwards], lines[at::outwards]
+def _end(line: Array, at: int, outwards: int) -> LineEnd:
+    """Where a line of so much heat in each column (w,), seen up to column `at`, truly ends: trained on one of
+    two cells' width, it is round there."""
+    inside, outside = line[at::-outwards], line[at::outwards]
 
     def inwards(least: float) -> int:
-        return next((k for k, h in enumerate(inside) if h >= least), len(inside))
+        return int((inside >= least).argmax()) if (inside >= least).any() else len(inside)
 
-    gone = next((k for k, h in enumerate(outside) if h < _GONE), len(lines))
+    gone = int((outside < _GONE).argmax()) if (outside < _GONE).any() else len(line)
     x = half_to_full(np.array(float(at - outwards * (inwards(_END) + 1))))
     return LineEnd(float(x), 2.0 * (inwards(_SEEN) + gone))
