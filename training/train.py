@@ -60,27 +60,20 @@ def voted(out: Tensor) -> Tensor:
     return (counts * out[:, :-1]).sum((2, 3)) / counts.sum((2, 3))
 
 
-def column_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """How unlikely the true row of each column is, over the columns that have one (Kullback-Leibler)."""
+def place_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """How unlikely the true place along dimension 2 is, mean of where there is one (Kullback-Leibler)."""
     share = target / target.sum(2, keepdim=True).clamp(min=1e-6)
     apart = (share * (share.clamp(min=1e-6).log() - F.log_softmax(logits, 2))).sum(2)
     return apart.sum() / (target.sum(2) > 0).sum().clamp(min=20)
-
-
-def place_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """How unlikely the true place is on each map that has one (Kullback-Leibler)."""
-    share = target.flatten(2) / target.sum((2, 3))[..., None].clamp(min=1e-6)
-    apart = (share * (share.clamp(min=1e-6).log() - F.log_softmax(logits.flatten(2), 2))).sum(2)
-    return apart.sum() / (target.sum((2, 3)) > 0).sum().clamp(min=4)
 
 
 def losses(kind: str, out: Tensor, maps: Tensor, values: Tensor) -> dict[str, Tensor]:
     if kind == "technique":
         return {"technique": F.cross_entropy(voted(out), values[:, 0, 0, 0].long())}
     if kind == "incision":
-        return {"incision": column_loss(out, maps)}
+        return {"incision": place_loss(out, maps)}
     if kind == "bites":
-        return {"place": place_loss(out, maps)}
+        return {"bites": place_loss(out.flatten(2), maps.flatten(2))}
     if kind == "fine":
         return {
             "mask": mask_loss(out[:, :3], maps[:, :3])

@@ -50,16 +50,18 @@ def wound_metrics(
         less = _without_each_doubt(plane, findings, technique)
         more = _with_wide_gaps_filled(wound)
     for name in names(technique):
+        missed = 0.0
         if not applies(name, technique):
             found = Finding(0, status="not_applicable")
         elif wound is None or plane is None or not len(wound.row):
             found = Finding(0, status="not_seen" if name == "stitch_count" else "too_few")
         else:
             found = Finding(len(findings), status="uncertain") if unsure else FORMULAS[name](wound)
-            if name != "stitch_count":  # which counts its doubtful stitches already
+            if name == "stitch_count":  # which counts its doubtful stitches already
+                missed = sum(p for p, _ in more)
+            else:
                 found = _wider(found, _variance(found, [(p, FORMULAS[name](w)) for p, w in less]))
-        missed = sum(p for p, _ in more) if name == "stitch_count" else 0.0
-        missed += _variance(found, [(p, FORMULAS[name](w)) for p, w in more])
+                missed = _variance(found, [(p, FORMULAS[name](w)) for p, w in more])
         if plane is None or not name.endswith("_mm"):
             out[name] = _plain(name, found, missed)
         elif plane.mm_per_unit is not None:
