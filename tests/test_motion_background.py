@@ -78,3 +78,36 @@ def test_a_hand_with_more_points_than_the_ground_does_not_carry_it_along() -> No
             ways.append(camera)
     assert len(ways) > 40
     assert np.ptp(np.array(ways[15:]), axis=0).max() < 0.15  # before that it has to be told
+
+
+def framed(shift: tuple[float, float], hand: tuple[float, float]) -> NDArray[np.uint8]:
+    """A pad's frame and grid, straight edges all, moved by `shift`; over them a blotched hand at `hand`."""
+    rng = np.random.default_rng(3)
+    blot = cv2.GaussianBlur(rng.normal(0, 1, (110, 100)).astype(np.float32), (0, 0), 2.0)
+    pad = np.full((SIZE[1] * 4, SIZE[0] * 4), 120, np.float32)
+    for corners in (((200, 160), (1000, 240), (900, 800), (140, 700)), ((300, 260), (860, 320), (800, 660))):
+        cv2.polylines(pad, [np.array(corners, np.int32)], True, 40.0, 14, cv2.LINE_AA)
+    zoom = np.array([[0.25, 0, shift[0]], [0, 0.25, shift[1]]])
+    now = cv2.warpAffine(cv2.GaussianBlur(pad, (0, 0), 3.0), zoom, SIZE, flags=cv2.INTER_AREA)
+    over = cv2.warpAffine(blot, np.array([[1, 0, 200 + hand[0]], [0, 1, 120 + hand[1]]]), SIZE)
+    where = cv2.warpAffine(np.ones_like(blot), np.array([[1, 0, 200 + hand[0]], [0, 1, 120 + hand[1]]]), SIZE)
+    now = now * (1 - where) + (130 + 300 * over) * where
+    return np.asarray(np.clip(now + rng.normal(0, 1, now.shape), 0, 255), np.uint8)
+
+
+def test_a_shaken_camera_is_told_from_straight_edges_beside_a_hand_that_moves_more() -> None:
+    """Points slide along such edges, and the hand has most of the corners."""
+    background, before, nothing = Background(), None, np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    went, off = np.zeros(2), []
+    for k in range(60):
+        shake = (0.5 * np.sin(1.1 * k), 0.4 * np.cos(0.9 * k))
+        hand = (shake[0] + 2.0 * np.sin(0.15 * k), shake[1] + 0.6 * np.sin(1.7 * k))
+        now = framed(shake, hand)
+        if before is not None:
+            step = background.step(before, now, nothing)
+            assert step is not None
+            middle = np.array([160.0, 120.0])
+            went = went + apply(step.matrix, middle) - middle
+            off.append(went - shake)
+        before = now
+    assert np.std(off[20:], axis=0).max() < 0.05

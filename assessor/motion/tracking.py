@@ -11,9 +11,10 @@ import numpy as np
 
 from assessor.results import Point
 
-from .background import Background
+from .background import Background, in_whole
 from .flow import Float, Grey, apply
 from .frames import ALONE, Frame, to_grey
+from .ground import HAND, TOOL
 from .tips.candidates import LONG, Candidates
 from .tips.extent import AHEAD, moved_to
 from .tips.find import Finder
@@ -106,18 +107,14 @@ class Tracker:
         self, frame: Frame, roi: tuple[int, int] = (0, 0), full_size: tuple[int, int] | None = None
     ) -> FrameMotion:
         """`roi` (x, y) is where the frame's top left lies in a picture of `full_size` (width, height)."""
-        grey = to_grey(frame.bgr)
+        grey, beyond = to_grey(frame.bgr), None
         if full_size is not None and (full_size != (grey.shape[1], grey.shape[0])):
-            canvas = np.zeros((full_size[1], full_size[0]), np.uint8)
-            part = canvas[roi[1] : roi[1] + grey.shape[0], roi[0] : roi[0] + grey.shape[1]]
-            part[:] = grey[: part.shape[0], : part.shape[1]]
-            grey = canvas
+            grey, beyond = in_whole(grey, roi, full_size)
         if self._before is not None and self._before.shape != grey.shape:
             self._forget(frame.t_s)
         self._diagonal = math.hypot(*grey.shape)
-        known = False
-        if self._before is not None:
-            known = self._follow(self._before, grey, frame.t_s)
+        before = self._before
+        known = before is not None and self._follow(before, grey, frame.t_s, beyond)
         self._look(grey, frame.t_s)
         self._before, self._before_s = grey, frame.t_s
         tips = tuple(
@@ -149,16 +146,17 @@ class Tracker:
             if slot.follower is not None:
                 slot.lose(t_s)
 
-    def _follow(self, before: Grey, now: Grey, t_s: float) -> bool:
+    def _follow(self, before: Grey, now: Grey, t_s: float, beyond: Grey | None) -> bool:
+        """`beyond`: what covers the background anyway, as where `now` shows a part of the picture only."""
         followers = [s.follower for s in self._slots if s.follower is not None]
-        covered = np.zeros(now.shape, np.uint8)
+        covered = np.zeros(now.shape, np.uint8) if beyond is None else beyond
         diagonal = self._diagonal
-        for follower in followers + self._candidates.followers:
-            cv2.fillConvexPoly(covered, follower.body(diagonal, 1.6), 255)
         # Where nothing moved for a while, the longest candidate is likely held: its hand is no background.
         for follower in followers or ([] if self._slots else self._candidates.likely_held(t_s)):
             if follower.axis_rad is not None:  # what trembles along is no background
-                cv2.fillConvexPoly(covered, follower.hand(diagonal), 255)
+                cv2.fillConvexPoly(covered, follower.hand(diagonal), HAND)
+        for follower in followers + self._candidates.followers:
+            cv2.fillConvexPoly(covered, follower.body(diagonal, 1.6), TOOL)
         step = self._background.step(before, now, covered)
         matrix = None if step is None else step.matrix
         if step is not None:

@@ -26,14 +26,14 @@ DOUBT = 10.0  # residuals' squares that such a sign must outweigh
 FROM_GUESS_PX = 2.0
 SEEN_SHARE = 0.6
 KEPT_PX, KEPT_RAD, KEPT_PICTURES = 10.0, 0.15, 60  # how far and how long one picture serves
-_MARGIN, _BLOCK_PX = 6, 4
+MARGIN, _BLOCK_PX = 6, 4
 _START = 4.0  # grey levels squared
 
 Rows = NDArray[np.float32]
 
 
 @dataclass(slots=True)
-class _Pixels:
+class Pixels:
     """Of the kept picture: places (2, n) from `middle` (2,), values, gradients (2, n), slope along a turn;
     running means of the squared residual, of the residual along what staying behind would show, and of that
     squared; `half` is 1 for one of two independent halves, else 0. Few wide rows of float32: it is quick."""
@@ -95,11 +95,11 @@ class Body:
         away = self._from_middle()
         place = pixels.middle + self._shift
         h, w = grey.shape
-        x0, y0 = np.clip(np.floor(away.min(axis=1) + place).astype(int) - _MARGIN, 0, [w, h])
-        x1, y1 = np.clip(np.ceil(away.max(axis=1) + place).astype(int) + _MARGIN + 1, 0, [w, h])
-        if x1 - x0 < 2 * _MARGIN or y1 - y0 < 2 * _MARGIN:
+        x0, y0 = np.clip(np.floor(away.min(axis=1) + place).astype(int) - MARGIN, 0, [w, h])
+        x1, y1 = np.clip(np.ceil(away.max(axis=1) + place).astype(int) + MARGIN + 1, 0, [w, h])
+        if x1 - x0 < 2 * MARGIN or y1 - y0 < 2 * MARGIN:
             return False
-        part = _smooth(grey[y0:y1, x0:x1])
+        part = smooth(grey[y0:y1, x0:x1])
         trust = self._trust()
         basis = np.empty((5, len(pixels)), np.float32)
         basis[2], basis[3], basis[4] = pixels.turn, 1.0, pixels.value - pixels.value.mean()
@@ -111,7 +111,7 @@ class Body:
             basis[:2] = self._turn().astype(np.float32) @ pixels.slope
             off = seen - pixels.value
             usual = 1.4826 * upper_median(np.abs(off - upper_median(off))) + 0.3
-            weighted = basis * (trust * inside / (1 + (off / np.float32(OUTLIER * usual)) ** 2))
+            weighted = basis * (trust * inside * self._robust(off, usual))
             normal, right = weighted @ basis.T, weighted @ off
             step = _solved(normal, right)
             self._shift = self._shift - step[:2]
@@ -140,6 +140,10 @@ class Body:
             x, y, turn, *_ = _solved(some, of)
             tips.append(np.array([x - turn * arm[1], y + turn * arm[0]]))
         return np.asarray((tips[0] - tips[1]) / 2, float)
+
+    def _robust(self, off: Rows, usual: float) -> Rows:
+        """(n,) weights of residuals `off` (n,) of this picture, of which `usual` is the spread."""
+        return np.asarray(1 / (1 + (off / np.float32(OUTLIER * usual)) ** 2))
 
     def _trust(self) -> Rows:
         """(n,) 0 to 1: how surely a pixel moves with the body."""
@@ -178,14 +182,14 @@ class Body:
         new.stays_power = np.where(at >= 0, old.stays_power[at], np.float32(0))
 
 
-def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
+def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> Pixels:
     h, w = grey.shape
-    x0, y0 = np.clip(polygon.min(axis=0) - _MARGIN, 0, [w, h])
-    x1, y1 = np.clip(polygon.max(axis=0) + _MARGIN + 1, 0, [w, h])
+    x0, y0 = np.clip(polygon.min(axis=0) - MARGIN, 0, [w, h])
+    x1, y1 = np.clip(polygon.max(axis=0) + MARGIN + 1, 0, [w, h])
     x = y = np.zeros(0, int)
     part = np.zeros((2, 2), np.float32)
-    if x1 - x0 > 2 * _MARGIN and y1 - y0 > 2 * _MARGIN:
-        part = _smooth(grey[y0:y1, x0:x1])
+    if x1 - x0 > 2 * MARGIN and y1 - y0 > 2 * MARGIN:
+        part = smooth(grey[y0:y1, x0:x1])
         mask = np.zeros(part.shape, np.uint8)
         cv2.fillConvexPoly(mask, polygon - np.array([x0, y0], np.int32), 255)
         mask[[0, 1, -2, -1]] = 0
@@ -193,15 +197,22 @@ def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
         y, x = np.nonzero(mask)
         some = np.linspace(0, len(x) - 1, min(len(x), MOST_PIXELS)).astype(int)
         x, y = x[some], y[some]
-    n = len(x)
+    return pixels_at(part, (x, y), (x0, y0))
+
+
+def pixels_at(
+    part: Rows, at: tuple[NDArray[np.intp], NDArray[np.intp]], origin: tuple[int, int] = (0, 0)
+) -> Pixels:
+    """Those of a smooth picture `part`, whose top left is `origin`, in columns and rows `at` (n,)."""
+    (x, y), n = at, len(at[0])
     across, down = part[y, x + 1] - part[y, x - 1], part[y + 1, x] - part[y - 1, x]
     slope = np.asarray(np.stack([across, down]) / 2, np.float32)
-    at = np.stack([x + x0, y + y0]).astype(float)
-    middle = at.mean(axis=1) if n else np.zeros(2)
-    arm = (at - middle[:, None]).astype(np.float32)
+    place = np.stack([x + origin[0], y + origin[1]]).astype(float)
+    middle = place.mean(axis=1) if n else np.zeros(2)
+    arm = (place - middle[:, None]).astype(np.float32)
     # blocks wider than the smoothing, alternating as on a chess board
-    half = (at // _BLOCK_PX).sum(axis=0) % 2 == 0
-    return _Pixels(
+    half = (place // _BLOCK_PX).sum(axis=0) % 2 == 0
+    return Pixels(
         middle=middle,
         at=arm,
         value=part[y, x],
@@ -214,7 +225,7 @@ def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> _Pixels:
     )
 
 
-def _smooth(part: Grey) -> Rows:
+def smooth(part: Grey) -> Rows:
     """So smooth that sampling between pixels is exact enough."""
     return np.asarray(cv2.GaussianBlur(part.astype(np.float32), (0, 0), SMOOTH_PX), np.float32)
 

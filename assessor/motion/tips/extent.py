@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from assessor.motion.flow import Float, Grey, upper_median
+from assessor.motion.flow import Float, Grey
 
 from .follow import Follower
 
@@ -25,6 +25,8 @@ CELLS = 800.0  # the diagonal, in the cells that are looked at
 SMOOTH = 5  # cells
 CLEARER = 2.5  # times what it leaves must the other motion leave
 ABOVE_NOISE = 4.0  # in squared grey levels, times the usual
+ASTRAY_PX = 0.1  # to which the two motions are known: an edge that tells of no more tells neither
+STANDS = 0.7  # of what the background's motion leaves
 LEAST_MOVED = 0.0007  # of the diagonal: below this the two motions are told apart nowhere
 MOST_MOVED = 0.006  # beyond it soft shadows count like metal
 SHARP = 4.0  # cells: softer slopes are shadows
@@ -35,7 +37,6 @@ WIDEST = 0.08  # of the diagonal: broader ends are hands
 FEWEST_CELLS, END_CELLS = 12, 6
 CHANGED, MOST_OF_IT = 0.25, 0.8  # share of a shaft's cells that change where it moves; of its length
 CUT_FROM, CUT_LENGTH = 0.03, 0.1  # of the diagonal: so far behind the supposed tip, for so long
-ROUNDS, PLAIN = 4, 70  # % of the cells, which tell nothing of the ground's motion
 ACROSS_RAD, SLENDER = 0.35, 1.8  # what moves lies across the supposed axis; times as long as wide
 
 
@@ -124,8 +125,11 @@ class Travel:
         if first.free and ahead > _way_out(root, first.axis_rad + math.pi, now):
             return first
         # It points out of the picture more than its root does, so this may be where the hand is.
-        other = self._end(now, follower, follower.tip, follower.axis_rad + math.pi)
-        if other is None or not other.free:
+        before_it = first.tip - BEHIND * math.hypot(*now.shape) * _along(first.axis_rad)
+        other = self._end(now, follower, before_it, first.axis_rad + math.pi)
+        if other is None or other is NOTHING_HERE:
+            return None
+        if not other.free:
             return first
         return first if first.free and ahead > _way_out(other.tip, other.axis_rad, now) else other
 
@@ -172,7 +176,8 @@ class Travel:
         size = (behind + ahead, 2 * aside + 1)
         half = max(3, round(width_px / cell / 2))
         seen = _sampled(now, place, size)
-        with_it = _left(seen, _sampled(self._grey, np.linalg.inv(self._own) @ place, size))
+        back = np.linalg.inv(self._own) @ place
+        with_it = _left(seen, _sampled(self._grey, back, size))
         still = self._ground_seen(seen, place, size)
         if self._same_way(still @ np.linalg.inv(place), start, diagonal):
             return NOTHING_HERE
@@ -181,8 +186,10 @@ class Travel:
         shows = without - with_it
         body = shows[max(0, aside - half) : aside + half + 1, :behind]
         clear = AS_CLEAR * float(np.percentile(body, 90))
-        moves = (without > CLEARER * with_it) & (shows > ABOVE_NOISE * noise)
-        stays = (with_it > CLEARER * without) & (-shows > ABOVE_NOISE * noise)
+        told = ABOVE_NOISE * noise + (ASTRAY_PX / cell) ** 2 * _steepness(seen)
+        told[~(_within(now, place, size) & _within(now, still, size) & _within(now, back, size))] = np.inf
+        moves = (without > CLEARER * with_it) & (shows > told)
+        stays = (with_it > CLEARER * without) & (-shows > told)
         clearly_stays = stays & (-shows > clear)
         gap = (GAP * diagonal / cell, GAP_ASIDE * diagonal / cell)
         own = _own_cells(moves, moves & (shows > clear), clearly_stays, (behind, aside), half, gap)
@@ -213,15 +220,13 @@ class Travel:
         )
 
     def _ground_seen(self, seen: NDArray[np.float32], place: Float, size: tuple[int, int]) -> Float:
-        """(3, 3) from cells to where the ground in them was in the kept picture, set right on the spot.
+        """(3, 3) from cells to where the ground in them was in the kept picture.
 
-        What is followed as background may be the hand; a camera on a stand does not move at all.
+        Where a hand was followed as background, a camera that does not move fits clearly better.
         """
-        grounds = (np.linalg.inv(self._ground) @ place, place)
-        kept = [_sampled(self._grey, one, size) for one in grounds]
-        best = int(np.argmin([np.abs(seen - one).mean() for one in kept]))
-        still = grounds[best] @ _correction(seen, kept[best])
-        return np.asarray(still @ _correction(seen, _sampled(self._grey, still, size)), float)
+        moved = np.linalg.inv(self._ground) @ place
+        off, still = (np.abs(seen - _sampled(self._grey, one, size)).mean() for one in (moved, place))
+        return place if still < STANDS * off else moved
 
     def _same_way(self, ground: Float, place: Float, diagonal: float) -> bool:
         """Whether at `place` (2,) ground and instrument come from the same: `ground` (3, 3) back in time."""
@@ -319,35 +324,20 @@ def _sampled(grey: Grey, place: Float, size: tuple[int, int]) -> NDArray[np.floa
     return np.asarray(seen - cv2.GaussianBlur(seen, (0, 0), SHARP), np.float32)
 
 
-def _correction(seen: NDArray[np.float32], kept: NDArray[np.float32]) -> Float:
-    """(3, 3) what cells of `seen` were moved by to those of `kept`, as most of them agree.
+def _within(grey: Grey, place: Float, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which cells lie in the picture: beyond it nothing is seen."""
+    columns, rows = np.arange(size[0]), np.arange(size[1])[:, None]
+    inside = np.ones((size[1], size[0]), bool)
+    for axis, extent in enumerate(grey.shape[::-1]):
+        at = place[axis, 0] * columns + place[axis, 1] * rows + place[axis, 2]
+        inside &= (at >= 0) & (at <= extent - 1)
+    return inside
 
-    The background is followed in steps; what these add up to is off by parts of a pixel where a hand was
-    taken for background. Robust least squares of small shift and turn (Lucas & Kanade 1981).
-    """
-    inner = (slice(1, -1, 2), slice(1, -1, 2))
-    across = (kept[inner[0], 2::2] - kept[inner[0], :-2:2]) / 2
-    down = (kept[2::2, inner[1]] - kept[:-2:2, inner[1]]) / 2
-    off = (seen - kept)[inner].ravel()
-    rows, columns = np.ogrid[1 : kept.shape[0] - 1 : 2, 1 : kept.shape[1] - 1 : 2]
-    middle = ((kept.shape[1] - 1) / 2, (kept.shape[0] - 1) / 2)
-    turn = down * (columns - middle[0]) - across * (rows - middle[1])
-    # Few wide rows of float32: it is quick.
-    basis = np.stack([across.ravel(), down.ravel(), turn.ravel() / kept.shape[1]]).astype(np.float32)
-    slope = basis[0] ** 2 + basis[1] ** 2
-    tells = slope > np.percentile(slope, PLAIN)
-    basis, off = np.ascontiguousarray(basis[:, tells]), off[tells]
-    solved = np.zeros(3)
-    for _ in range(ROUNDS):
-        left = off - solved.astype(np.float32) @ basis
-        weighted = basis / (1 + (left / np.float32(2 * upper_median(np.abs(left)) + 0.5)) ** 2) ** 2
-        normal = (weighted @ basis.T).astype(float)
-        stiff = normal + np.eye(3) * (1e-3 * np.trace(normal) + 1e-6)
-        solved = np.linalg.solve(stiff, (weighted @ off).astype(float))
-    x, y, angle = solved[0], solved[1], solved[2] / kept.shape[1]
-    turned = np.array([[1.0, -angle, 0.0], [angle, 1.0, 0.0], [0, 0, 1.0]])
-    turned[:2, 2] = np.array([x, y]) + middle - turned[:2, :2] @ middle
-    return turned
+
+def _steepness(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean squared slope about each cell, grey levels a cell."""
+    across, down = (cv2.Sobel(seen, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    return np.asarray(cv2.blur(across**2 + down**2, (SMOOTH, SMOOTH)), np.float32)
 
 
 def _left(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
