@@ -14,7 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .flow import Flags, Float, Grey, apply, upper_median
-from .tips.body import FEWEST_PIXELS, LASTING, MARGIN, OUTLIER, Body, Rows, pixels_at, smooth
+from .tips.body import (
+    FEWEST_PIXELS,
+    LASTING,
+    MARGIN,
+    MEMORY,
+    MOST_LEFT,
+    OUTLIER,
+    Body,
+    Rows,
+    pixels_at,
+    smooth,
+)
 
 HAND, TOOL = 1, 255  # in a picture of what is covered
 PART = 0.05  # of the diagonal: side of the parts that the picture is divided into
@@ -111,8 +122,10 @@ class Ground(Body):
         return np.asarray(self._counts / (1 + (lasting / (np.float32(LASTING**2) * usual)) ** 2))
 
     def _remember(self, left: Rows, inside: Flags) -> None:
-        super()._remember(left, inside)
-        usual = upper_median(self._pixels.lasting)
+        lasting = self._pixels.lasting
+        new = np.float32(1 - MEMORY) * (np.minimum(left**2, np.float32(MOST_LEFT)) - lasting)
+        np.add(lasting, new, out=lasting, where=inside)
+        usual = upper_median(lasting)
         near = left**2 < OUTLIER**2 * usual + AGREES_PX**2 * self._steep
         self._agree = float((near & inside & ~self._hidden).sum())
         way = self._from_middle() - self._pixels.at + self._shift.astype(np.float32)[:, None]
