@@ -66,6 +66,7 @@ class Ground(Body):
         turn = 0.5 * np.arctan2(2 * xy, xx - yy)
         self._normal = np.stack([np.cos(turn), np.sin(turn)])  # the way a part tells most of
         self._slope = (slope * self._normal[:, self._part]).sum(axis=0)
+        self._enough = IN_SIGHT * self._by_part(self._slope**2)
         total = self._by_part(self._steep)
         usual = float(np.median(total[total > 0])) if total.any() else 1.0
         self._even = (usual / (usual + total))[self._part].astype(np.float32)
@@ -130,9 +131,9 @@ class Ground(Body):
         self._agree = float((near & inside & ~self._hidden).sum())
         way = self._from_middle() - self._pixels.at + self._shift.astype(np.float32)[:, None]
         weight = self._slope * (inside & ~self._hidden)
-        power, whole = self._by_part(weight * self._slope), self._by_part(self._slope**2)
+        power = self._by_part(weight * self._slope)
         ahead = (way * self._normal[:, self._part]).sum(axis=0) * self._slope - left
-        seen = power > IN_SIGHT * whole
+        seen = power > self._enough
         at = np.divide(self._by_part(weight * ahead), power, where=seen, out=np.zeros(self._parts))
         self._seen = self._seen + seen
         home = np.where(np.isnan(self._home), at, self._home)

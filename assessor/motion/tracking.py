@@ -171,8 +171,7 @@ class Tracker:
                 slot.lose(t_s)
         self._candidates.step(before, now, matrix, t_s)
         held = [s.follower for s in self._slots if s.follower is not None]
-        floor_px = self._floor_range_px()
-        for one in self._candidates.moved(t_s, diagonal, floor_px, held, step is not None):
+        for one in self._candidates.moved(t_s, diagonal, self._floor_range_px(), held, step is not None):
             self._candidates.remove(one)
             end = one.travel.end(now, one.follower)
             if end is None:
@@ -247,15 +246,16 @@ class Tracker:
             if end is None:
                 continue
             others = [s.follower for s in self._slots if s is not slot and s.follower is not None]
+            meets = any(math.dist(end.tip, other.tip) < near_px for other in others)
             if end.free and end.off_px < near_px:  # the same piece of metal, or what two tips hold together
-                if not any(math.dist(end.tip, other.tip) < near_px for other in others):
+                if not meets:
                     slot.follower.tip, slot.follower.offsets = end.tip, []
                     slot.confirm(grey)
                 continue
             found = moved_to(slot.follower, end, grey) if end.free else None
             if found is None or any(same_tip(found, other) for other in others):
                 slot.lose(-math.inf)  # no tip: nothing like it is sought
-            else:
+            elif not meets:
                 slot.hold(found, self._next_segment(), sure=True)
 
     def _look(self, grey: Grey, t_s: float) -> None:

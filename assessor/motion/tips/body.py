@@ -28,7 +28,6 @@ SEEN_SHARE = 0.6
 KEPT_PX, KEPT_RAD, KEPT_PICTURES = 10.0, 0.15, 60  # how far and how long one picture serves
 MARGIN, _BLOCK_PX = 6, 4
 _START = 4.0  # grey levels squared
-_KERNEL = cv2.getGaussianKernel(5, SMOOTH_PX, cv2.CV_32F)
 MOST_LEFT = 900.0  # squared residual that is remembered at most
 
 Rows = NDArray[np.float32]
@@ -229,7 +228,7 @@ def pixels_at(
 
 def smooth(part: Grey) -> Rows:
     """So smooth that sampling between pixels is exact enough."""
-    return np.asarray(cv2.sepFilter2D(part, cv2.CV_32F, _KERNEL, _KERNEL), np.float32)
+    return np.asarray(cv2.GaussianBlur(part.astype(np.float32), (0, 0), SMOOTH_PX), np.float32)
 
 
 def _sampled(part: Rows, p: Rows) -> tuple[Rows, Flags]:
