@@ -49,6 +49,16 @@ def test_a_doubtful_fork_is_a_free_end() -> None:
     assert xs([*row, candidate(120, 0.4)]) == [30, 90, 120, 150]
 
 
+def test_a_pass_tied_round_a_corner_counts_once() -> None:
+    row = [candidate(x, lean=40) for x in (30, 90, 150, 210)]  # the last one from (190, 40) to (230, 88)
+    end = replace(candidate(240, lean=-20), knot=np.array([249.0, 43.0]), knot_probability=0.8)
+    assert xs([*row, end]) == [30, 90, 150, 210]
+    assert xs([*row, replace(end, knot=np.array([231.0, 85.0]))]) == [30, 90, 150, 210, 240]
+    assert xs([*row[:-1], end]) == [30, 90, 150, 240]
+    knotted = [replace(s, knot=s.bites[0], knot_probability=0.8) for s in [*row, end]]
+    assert xs(knotted) == [30, 90, 150, 210, 240]
+
+
 def test_what_lies_beside_the_line_is_no_stitch() -> None:
     row = [candidate(x) for x in (30, 90, 150)]
     assert xs([*row, candidate(210, top=2, bottom=40)]) == [30, 90, 150]

@@ -146,8 +146,7 @@ def _add_knot(
 
 
 def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -> None:
-    side = row.knot_side if rng.random() < 0.93 else -row.knot_side
-    end = 0 if side < 0 else 1
+    end = 0 if row.knot_side < 0 else 1
     chord = bites[1 - end] - bites[end]
     length = float(np.linalg.norm(chord))
     inset = float(np.clip(row.knot_inset + rng.normal(0, 0.08), -0.3, 0.75)) * 0.5
@@ -167,13 +166,15 @@ def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Ge
 def simple_interrupted(curve: Curve, at_u: Points, row: Row, rng: np.random.Generator) -> Closure:
     closure = Closure("simple_interrupted")
     for u in at_u:
-        _knotted_stitch(closure, _bites(curve, row, float(u), rng, row.slant_mm), row, rng)
+        bites = _bites(curve, row, float(u), rng, row.slant_mm)
+        side = row.knot_side if rng.random() < 0.93 else -row.knot_side
+        _knotted_stitch(closure, bites, replace(row, knot_side=side), rng)
     return closure
 
 
 def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generator) -> Closure:
     """Diagonals over the wound, square passes below it, a knot at each end."""
-    if len(at_u) >= 3 and rng.random() < 0.5:
+    if len(at_u) >= 3 and rng.random() < 0.65:
         return _running_between_pairs(curve, at_u, row, rng)
     closure = Closure("simple_running")
     gap = float(np.mean(np.diff(at_u))) if len(at_u) > 1 else sum(row.bite_mm)
@@ -214,7 +215,7 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
     pairs = [_bites(curve, row, float(u), rng, 0.0) for u in at_u]
     if rng.random() < 0.85:
         _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * start - 1), rng)
-    tied, cornered = 0.4, 0.45
+    tied, cornered = 0.3, 0.6
     how = float(rng.random())
     for i in range(len(pairs) - 1):
         bites = pairs[i].copy()

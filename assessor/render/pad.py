@@ -104,25 +104,27 @@ def draw_incision(
     gape_mm: float,
     slit_alpha: float,
     rng: np.random.Generator,
-) -> None:
-    """The cut: an optional painted stripe, a step, an optional gaping lens, a dark slit."""
+) -> float:
+    """The cut: an optional painted stripe, a step, an optional gaping lens, a dark slit. Returns the side of
+    its higher lip, -1 or 1, or 0 where neither is."""
     u = np.linspace(0, curve.length_mm, 60)
     line = curve.to_mm(u, 0.0)
-    lip = ink is not None and rng.random() < 0.5
+    lip = ink is not None and rng.random() < (0.75 if kit == "silicone" else 0.5)
+    apart = rng.spawn(1)[0]  # its draws apart: a wound without a higher lip looks as it did
+    stepped = kit == "silicone" and apart.random() < (0.7 if lip else 0.4)
+    higher = float(apart.choice([-1.0, 1.0]))
     if ink is not None and lip:
-        _draw_lip(canvas, curve, stitch_mm, ink, ink_width_mm, rng)
+        _draw_lip(canvas, curve, stitch_mm, higher, ink, ink_width_mm, rng)
     elif ink is not None:
         _draw_ink(canvas, curve, ink, ink_width_mm, rng)
-        if rng.random() < 0.35:  # the cut's own inner edge parts the stripe
+        if rng.random() < 0.1:  # the cut's own inner edge parts the stripe
             pale = tuple(np.clip(rng.uniform(0.7, 1.25) * np.array([165, 180, 225.0]), 0, 250))
             widths = ink_width_mm * rng.uniform(0.1, 0.6) * _wander(60, 0.12, rng)
             canvas.stroke(line, widths, pale, rng.uniform(0.3, 0.9), 0.1 * ink_width_mm)
-    step = rng.spawn(1)[0]  # its draws apart: a wound without it looks as it did
-    stepped = kit == "silicone" and step.random() < (0.7 if lip else 0.4)
     if stepped:
-        _draw_step(canvas, curve, stitch_mm, step)
+        _draw_step(canvas, curve, stitch_mm, higher, apart)
     if stepped or lip:
-        slit_alpha *= step.random() < 0.4
+        slit_alpha *= apart.random() < 0.4
     if gape_mm > 0:
         share = np.sort(rng.uniform(0, 1, 2)) if rng.random() < 0.5 else np.array([0.0, 1.0])
         s = np.linspace(0, 1, 30)
@@ -143,39 +145,48 @@ def draw_incision(
                 0.35 * slit_alpha * rng.random(),
                 width,
             )
+    return higher if stepped or lip else 0.0
 
 
 def _draw_lip(
     canvas: Canvas,
     curve: Curve,
     stitch_mm: float,
+    side: float,
     ink: Colour,
     width_mm: float,
     rng: np.random.Generator,
 ) -> None:
-    """A stripe that was cut through: its ink on one lip, up to the edge or to the pale wall below it, the
-    other lip bare or with what is left of it, in the shade of the first."""
+    """A stripe that was cut through: the lip on `side` stands higher, the pale wall below it shows in places,
+    the other lies in its shade; ink on either, and run down the wall. The cut is the wall's lower edge."""
     u = np.linspace(0, curve.length_mm, 60)
-    side = float(rng.choice([-1.0, 1.0]))
-    width_mm = max(width_mm, stitch_mm * rng.uniform(0.05, 0.5))
-    reach = np.exp(rng.uniform(np.log(0.01), np.log(0.32)))
-    wall = stitch_mm * float(reach) * _wander(60, 0.15, rng) * (rng.random() < 0.7)
-    _draw_ink(canvas, curve, ink, width_mm, rng, side * (wall + 0.5 * width_mm * rng.uniform(0.8, 1.3)))
-    if rng.random() < 0.4:
-        rest = width_mm * rng.uniform(0.2, 0.7)
-        _draw_ink(canvas, curve, ink, rest, rng, np.full(60, -side * rest * rng.uniform(0.5, 1.2)))
+    line = curve.to_mm(u, 0.0)
+    reach = float(np.exp(rng.uniform(np.log(0.01), np.log(0.32))))
+    wall = stitch_mm * reach * _wander(60, 0.15, rng) * (rng.random() < 0.75)
+    if rng.random() < 0.4:  # the lips meet in places
+        wall *= np.clip(np.interp(u, np.linspace(0, u[-1], 7), rng.uniform(-0.7, 1.5, 7)), 0, 1)
+    widest = max(width_mm, stitch_mm * rng.uniform(0.05, 0.5))
+    above, below = (widest * rng.uniform(0.1, 1.0) * (rng.random() < share) for share in (0.8, 0.6))
+    if above:
+        _draw_ink(canvas, curve, ink, above, rng, side * (wall + 0.5 * above * rng.uniform(0.8, 1.3)))
+    if below:
+        _draw_ink(canvas, curve, ink, below, rng, np.full(60, -side * 0.5 * below * rng.uniform(0.9, 1.5)))
     if wall.any():
         pale = tuple(np.clip(rng.uniform(0.8, 1.2) * np.array([170, 190, 230.0]), 0, 250))
-        lip = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, side * wall)[::-1]])
+        lip = np.concatenate([line, curve.to_mm(u, side * wall)[::-1]])
         # a broad band is the lip's own skin, stretched, not its wall
         canvas.polygon(
             lip, pale, rng.uniform(0.2, 0.9) if reach < 0.1 else rng.uniform(0.05, 0.4), 0.01 * stitch_mm
         )
+        if rng.random() < 0.4:
+            _draw_ink(canvas, curve, ink, float(wall.mean()) * rng.uniform(0.2, 0.9), rng, 0.5 * side * wall)
+    if rng.random() < 0.4:
+        _draw_patches(canvas, curve, stitch_mm, ink, rng)
     shade = stitch_mm * rng.uniform(0.02, 0.2)
-    dark = np.concatenate([curve.to_mm(u, 0.0), curve.to_mm(u, -side * shade)[::-1]])
+    dark = np.concatenate([line, curve.to_mm(u, -side * shade)[::-1]])
     canvas.polygon(dark, (25, 40, 70), rng.uniform(0.05, 0.45), 0.25 * shade)
     canvas.stroke(
-        curve.to_mm(u, 0.0),
+        line,
         0.015 * stitch_mm,
         (30, 40, 70),
         max(0.0, rng.uniform(-0.7, 0.7)),  # where the lips lie close no gap shows, only the step
@@ -183,10 +194,23 @@ def _draw_lip(
     )
 
 
-def _draw_step(canvas: Canvas, curve: Curve, stitch_mm: float, rng: np.random.Generator) -> None:
-    """One lip stands higher: paler up to its crisp edge, which is the cut; the other lip in its shade."""
+def _draw_patches(
+    canvas: Canvas, curve: Curve, stitch_mm: float, ink: Colour, rng: np.random.Generator
+) -> None:
+    """What is left of a worn stripe: short strokes on either side of the cut, along it."""
+    for _ in range(int(rng.integers(3, 10))):
+        start, off = rng.uniform(0, curve.length_mm), rng.normal(0, 0.16) * stitch_mm
+        u = start + stitch_mm * np.linspace(0, rng.uniform(0.15, 1.2), 8)
+        widths = stitch_mm * rng.uniform(0.05, 0.2) * np.sin(np.linspace(0.4, np.pi - 0.4, 8))
+        soft = stitch_mm * rng.uniform(0.004, 0.04)
+        canvas.stroke(
+            curve.to_mm(u, off + rng.normal(0, 0.02, 8) * stitch_mm), widths, ink, rng.uniform(0.4, 1.0), soft
+        )
+
+
+def _draw_step(canvas: Canvas, curve: Curve, stitch_mm: float, side: float, rng: np.random.Generator) -> None:
+    """The lip on `side` stands higher: paler up to its crisp edge, the cut; the other lip in its shade."""
     u = np.linspace(0, curve.length_mm, 60)
-    side = float(rng.choice([-1.0, 1.0]))
     crisp = stitch_mm * rng.uniform(0.002, 0.015)
     light = np.zeros(canvas.fine.shape[:2], np.float32)
     for sign, reach, gain in (

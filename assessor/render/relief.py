@@ -26,15 +26,17 @@ def shade_relief(
     kit: str,
     stitch_mm: float,
     light: Points,
+    higher: float,
     rng: np.random.Generator,
 ) -> None:
-    """Shade the whole picture by the relief of one wound; `light` (2,) points from the light, in mm."""
+    """Shade the whole picture by the relief of one wound; `light` (2,) points from the light, in mm;
+    `higher` is the side of the higher lip, 0 where that is open."""
     shrink = float(np.sqrt(_LARGEST_PX / (canvas.width * canvas.height)))
     fit = np.diag([shrink, shrink, 1.0]) if shrink < 1 else np.eye(3)
     width, height = (max(8, round(n * min(shrink, 1.0))) for n in (canvas.width, canvas.height))
     ground = Canvas(width, height, fit @ canvas.mm_to_px, supersample=1, channels=1)
     deep = float(rng.beta(1.3, 2.2))
-    _cut(ground, curve, stitch_mm, deep, rng)
+    _cut(ground, curve, stitch_mm, deep, higher, rng)
     _under_thread(ground, closure, stitch_mm, deep, rng)
     heights = ground.fine[:, :, 0]
     rough = _UNEVEN[kit] * rng.uniform(0, 1.5)
@@ -48,7 +50,9 @@ def shade_relief(
     _shade(canvas, heights * np.float32(slope_scale), from_light, _GLOSS[kit] * float(rng.beta(1, 3)), rng)
 
 
-def _cut(ground: Canvas, curve: Curve, stitch_mm: float, deep: float, rng: np.random.Generator) -> None:
+def _cut(
+    ground: Canvas, curve: Curve, stitch_mm: float, deep: float, higher: float, rng: np.random.Generator
+) -> None:
     """Everted or sunken edges, one of them often higher, and the groove between."""
     u = np.linspace(0, curve.length_mm, 40)
     if rng.random() < 0.5:
@@ -58,6 +62,7 @@ def _cut(ground: Canvas, curve: Curve, stitch_mm: float, deep: float, rng: np.ra
         ground.stroke(curve.to_mm(u, 0.0), width, (rise,), 1.0, 0.12 * stitch_mm)
     if rng.random() < 0.6:
         side, step = float(rng.choice([-1.0, 1.0])), float(rng.uniform(0.01, 0.07)) * deep
+        side = higher or side
         wander = np.interp(u, np.linspace(0, curve.length_mm, 7), rng.normal(0, 0.02, 7)) * stitch_mm
         for reach, share, soft in ((0.9, 0.3, 0.2), (0.5, 0.6, 0.1), (0.18, 1.0, 0.015)):
             edge = curve.to_mm(u, wander)

@@ -98,6 +98,9 @@ def sample_wound(
         throws_mm=stitch * float(rng.uniform(0.08, 0.45)) * (kit == "silicone" and rng.random() < 0.3),
         diameter_mm=diameter,
     )
+    if tight and rng.random() < 0.5:  # the bite on the knot's side hardly off the cut
+        short = stitch * float(rng.uniform(0.08, 0.3))
+        row = replace(row, bite_mm=(stitch - short, short) if row.knot_side > 0 else (short, stitch - short))
     if on_bite:  # a knot lies against the bite, from within; on thin rubber it slips out over it
         sit = inset / 0.15 * 1.6 - (1.1 if kit == "rubber" else 0.3)  # in radii of the knot
         row = replace(row, knot_inset=sit * row.knot_size * diameter / stitch)
@@ -231,7 +234,7 @@ def _dots(
 def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Generator) -> None:
     """Paint all of a wound on the canvas (its mm are the canvas's mm)."""
     closure, thread, stitch = wound.closure, wound.thread, wound.stitch_mm
-    draw_incision(
+    higher = draw_incision(
         canvas,
         wound.curve,
         wound.kit,
@@ -268,7 +271,7 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
         canvas.stroke(cross, width, wound.dot_ink, rng.uniform(0.4, 1.0), width * rng.uniform(0.2, 0.6))
     draw_dimples(canvas, closure, wound.kit, stitch, rng)
     if rng.random() < 0.8:
-        shade_relief(canvas, wound.curve, closure, wound.kit, stitch, light, rng)
+        shade_relief(canvas, wound.curve, closure, wound.kit, stitch, light, higher, rng)
     if rng.random() < 0.15:
         alpha = rng.uniform(0.05, 0.2)
         for line in closure.buried:

@@ -50,6 +50,12 @@ def _evidence(wound: WoundFinding) -> float:
     return sum(s.confidence for s in wound.stitches)
 
 
+def _across_px(view: View) -> float:
+    """How far its stitches reach across the row, photo pixels: of diagonals less than their length."""
+    across = float(np.median([abs(s.seen.bites[1, 1] - s.seen.bites[0, 1]) for s in view.stitches]))
+    return max(across / view.strip.zoom, 0.5 * view.stitch_px)
+
+
 def as_finding(photo: Pyramid, view: View, known: Calibration) -> WoundFinding | None:
     """A view's wound in photo pixels; None where it shows neither line nor stitch."""
     strip, reading, chosen = view.strip, view.reading, view.stitches
@@ -61,7 +67,7 @@ def as_finding(photo: Pyramid, view: View, known: Calibration) -> WoundFinding |
         end_sd_px = known.end_sd(start.fade_px) / strip.zoom, known.end_sd(end.fade_px) / strip.zoom
         course = strip.to_photo(_between(reading.incision, start.x, end.x))
         if stitches:  # else nothing is measured against it
-            course, spread_px = trace_cut(photo, course, view.stitch_px)
+            course, spread_px = trace_cut(photo, course, _across_px(view))
         keep = np.unique(np.linspace(0, len(course) - 1, _POINTS).round().astype(int))
         incision = tuple(_point(p) for p in course[keep])
         near_px = _AT_BORDER * view.stitch_px

@@ -20,7 +20,7 @@ def trace_cut(photo: Pyramid, course: Points, stitch_px: float) -> tuple[Points,
     """The incision along a rough `course` (n, 2) of it, photo pixels -> (m, 2), and by how much it may lie
     elsewhere: the median spread, in photo pixels, of what the network deems possible. Ends stay.
 
-    `stitch_px` is the usual length of a stitch there.
+    `stitch_px` is how far a stitch there usually reaches across.
     """
     curve = fit_curve(course, np.ones(len(course)))
     if curve is None:

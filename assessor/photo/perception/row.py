@@ -13,6 +13,8 @@ from assessor.photo.perception.fine import STITCH_PX, StripStitch
 Points = NDArray[np.float64]
 _ASTRIDE = 0.6  # of its length that a stitch's middle may lie off the incision
 _AT_END = 0.15  # of a strand: what lies nearer to its end is the end
+_SURE = 0.7  # confidence of a pass that may be tied round a corner
+_KNOTTED = 0.3  # probability of a knot below which a strand has none
 _SAME_STITCH = 0.38  # share of the row's median gap
 _LEAST = 0.15  # confidence from which a candidate is a stitch: on rendered pads F1 is flat from 0.1 to 0.4
 
@@ -40,7 +42,7 @@ def choose(candidates: list[StripStitch], incision: Points, known: Calibration) 
         judged.append(RowStitch(c, cues, known.confidence(cues), c.bites, c.spread_px))
     kept = _without_doubles(judged)
     kept = _without_forks([s for s in kept if s.confidence >= _LEAST])
-    return _without_second_strands(kept)
+    return _without_second_strands(_without_end_loops(kept))
 
 
 def apart(stitches: list[RowStitch]) -> list[RowStitch]:
@@ -110,6 +112,28 @@ def _without_forks(stitches: list[RowStitch]) -> list[RowStitch]:
         )
 
     return [s for s in stitches if s.confidence >= 0.5 or not forks(s)]
+
+
+def _without_end_loops(stitches: list[RowStitch]) -> list[RowStitch]:
+    """A running row's thread leaves a stitch at its knot: one that shares its other bite with a sure pass is
+    no stitch but the end of that pass, tied round a corner."""
+    if float(np.median([s.seen.knot_probability for s in stitches] or [1.0])) > _KNOTTED:
+        return stitches
+
+    def ends(s: RowStitch) -> bool:
+        if s.seen.knot is None or s.seen.knot_probability < 0.5:
+            return False
+        free = int(np.linalg.norm(s.seen.bites - s.seen.knot, axis=1).argmax())
+        near = _AT_END * _length(s.seen)
+        return any(
+            k is not s
+            and k.confidence > _SURE
+            and k.seen.knot_probability < _KNOTTED
+            and np.linalg.norm(k.seen.bites - s.seen.bites[free], axis=1).min() < near
+            for k in stitches
+        )
+
+    return [s for s in stitches if not ends(s)]
 
 
 def _without_second_strands(stitches: list[RowStitch]) -> list[RowStitch]:
