@@ -241,6 +241,17 @@ def test_lengths_all_find_a_place_where_there_is_room() -> None:
     )
 
 
+def test_lengths_of_diagonals_lie_over_their_own_numbers() -> None:
+    bites = np.array([[[200 + 90 * i, 300], [320 + 90 * i, 370]] for i in range(6)], float)
+    texts = [("5.4 mm", "3.0 mm")] * 6
+    row = Row(bites, texts, [None] * 6, frozenset({1, 2, 4}), np.array([[150.0, 335], [850, 335]]), 10.0)
+    labels = place([row], 1000, 700, 25)
+    over = [label for label in labels if label.kind != "badge" and label.centre[1] < 335]
+    for number in (label for label in labels if label.kind == "badge"):
+        nearest = min(over, key=lambda label: math.dist(label.centre, number.centre))
+        assert nearest.stitch == number.stitch
+
+
 def test_wounds_are_named_only_where_there_are_several() -> None:
     rows = []
     for y in (200.0, 600.0):

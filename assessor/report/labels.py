@@ -74,8 +74,8 @@ def place(rows: Sequence[Row], width: int, height: int, text_px: float) -> list[
                 out = _outward(row.bites[i], side)
                 base = row.bites[i][side] + out * 1.9 * row.ring_px
                 if (i, side) in badges:
-                    base = badges[i, side] + _axis(out) * radius * 1.1
-                spot = _best(base, _axis(out), _extent(text, size_px, turn), frame, taken, obstacles)
+                    base = badges[i, side] + _beside(row, out) * radius * 1.1
+                spot = _best(base, _beside(row, out), _extent(text, size_px, turn), frame, taken, obstacles)
                 if i in row.marked or spot.trouble == 0:
                     taken.append(spot.box)
                     kind: Literal["left", "right"] = "right" if side else "left"
@@ -144,6 +144,13 @@ def _axis(out: Vec) -> Vec:
     if abs(out[0]) >= abs(out[1]):
         return np.array([math.copysign(1.0, out[0]), 0.0])
     return np.array([0.0, math.copysign(1.0, out[1])])
+
+
+def _beside(row: Row, out: Vec) -> Vec:
+    """The picture's axis that leads away from the row on the side of `out`, whatever a stitch's lean."""
+    along = row.bites[-1].mean(axis=0) - row.bites[0].mean(axis=0)
+    away = np.array([-along[1], along[0]])
+    return _axis(math.copysign(1.0, float(away @ out)) * away if len(row.bites) > 1 else out)
 
 
 def _trouble(box: Box, frame: Box, taken: list[Box], obstacles: Vec) -> float:
