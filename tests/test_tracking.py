@@ -250,3 +250,18 @@ def test_where_few_pictures_come_each_is_searched(
     for k in range(12):
         tracker.step(Frame(ground(), k / fps, k))
     assert (len(looks) == 12) == each
+
+
+def test_a_tip_lost_a_moment_ago_is_not_taken_for_a_tool_far_off() -> None:
+    def away(t: float) -> tuple[float, float, float]:
+        x, y, axis = right_hand(t)
+        return (x + 900, y, axis) if 1.6 <= t < 2.1 else (x, y, axis)
+
+    def third(t: float) -> tuple[float, float, float]:
+        later = max(0.0, t - 1.6)
+        return 80 + 50 * later, 300 - 80 * later, -60.0
+
+    motions = followed(film(3.2, left_hand, away, third))
+    (right,) = {s.tip for s in motions[45].tips if math.dist((s.x_px, s.y_px), right_hand(1.5)[:2]) < 12}
+    assert right in {s.tip for s in motions[-1].tips}
+    assert errors(motions[45:], right_hand, right).max() < 15

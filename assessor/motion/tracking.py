@@ -29,8 +29,6 @@ LOOK_S = 1.0  # between looks at the whole picture while every tip is held
 MARKERS_S = 0.5  # and for markers
 HUNT_S = 0.12  # and while one is missing; at every picture for a while after it was lost
 FEW_S = 0.05  # or so much between pictures, as of a video call: there is time for each, and tips move far
-HUNT_FOR_S = 2.0
-HUNT_BRIEF_S = 0.5  # for what was never held for long
 PATIENT = 90  # pictures with what is held, after which there is likely no more to hold
 CHECK_S = 0.12  # between looks around a held tip
 NEW = 0.35  # mean share of the time that a shaft's edges were there: below this it came just now
@@ -88,7 +86,7 @@ class Tracker:
         self._clicks = [np.array(p, float) for p in start_px][:MOST_TIPS]
         self._before: Grey | None = None
         self._before_s = math.inf
-        self._diagonal = 0.0
+        self._diagonal, self._now_s = 0.0, 0.0
         self._background = Background()
         self._finder: Finder | None = None
         self._slots: list[Slot] = []
@@ -112,7 +110,7 @@ class Tracker:
             grey, beyond = in_whole(grey, roi, full_size)
         if self._before is not None and self._before.shape != grey.shape:
             self._forget(frame.t_s)
-        self._diagonal = math.hypot(*grey.shape)
+        self._diagonal, self._now_s = math.hypot(*grey.shape), frame.t_s
         before = self._before
         known = before is not None and self._follow(before, grey, frame.t_s, beyond)
         self._look(grey, frame.t_s)
@@ -205,7 +203,11 @@ class Tracker:
             if slot.sure or follower.support_px < BETTER * slot.follower.support_px:
                 return
         elif free and len(self._slots) == MOST_TIPS:
-            slot = min(free, key=lambda s: _apart(s, follower))
+            now_s, diagonal = self._now_s, self._diagonal
+            idle = [s for s in free if not s.hunted(now_s) or s.way(follower.tip, now_s, diagonal) < 1]
+            if not idle:
+                return
+            slot = min(idle, key=lambda s: _apart(s, follower))
         elif free and _apart(free[0], follower) < math.radians(40):
             slot = free[0]
         elif len(self._slots) < MOST_TIPS:
@@ -271,7 +273,7 @@ class Tracker:
             return  # who marks one instrument wants no other
         held = [s.follower for s in self._slots if s.follower is not None]
         missed = [s for s in self._slots if s.follower is None]
-        hunting = [s for s in missed if t_s - s.lost_s < (HUNT_FOR_S if s.lasted else HUNT_BRIEF_S)]
+        hunting = [s for s in missed if s.hunted(t_s)]
         settled = held and not any(s.lasted for s in missed) and all(f.seen >= PATIENT for f in held)
         every_s = 0.0 if t_s - self._before_s > FEW_S else HUNT_S
         every_s = 0.0 if hunting else LOOK_S if settled or len(held) == MOST_TIPS else every_s
@@ -383,7 +385,7 @@ class Tracker:
         for shaft in shafts:
             turned = shaft if slot.axis_rad is None else shaft.turned(slot.axis_rad)
             turn = turn_between(turned.axis_rad, slot.axis_rad) / math.radians(40)
-            way = math.dist(turned.tip_px, slot.tip) / (diagonal * (0.08 + 0.4 * (t_s - slot.lost_s)))
+            way = slot.way(turned.tip_px, t_s, diagonal)
             held = any(
                 s.follower is not None and covers(turned, s.follower) for s in self._slots if s is not slot
             )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from assessor.motion.flow import Float, Grey
+from assessor.results import Point
 
 from .extent import MOST_MOVED, NOTHING_HERE, End, Travel
 from .follow import Follower
@@ -20,6 +21,8 @@ END_FAR = 0.05  # of the diagonal: farther off it was another object's tip
 END_CORRECTION = 0.12  # so slow that it adds no tremor
 ASTRAY = 2  # looks in a row
 LASTED = 15
+HUNT_FOR_S = 2.0  # after it was lost
+HUNT_BRIEF_S = 0.5  # for what was never held for long
 
 
 @dataclass(slots=True)
@@ -42,6 +45,14 @@ class Slot:
     _travel: Travel | None = None
     _ended_s: float = -math.inf
     _astray: int = 0  # looks in a row that saw its end elsewhere
+
+    def hunted(self, t_s: float) -> bool:
+        """Whether it was lost so lately that it is sought near there."""
+        return t_s - self.lost_s < (HUNT_FOR_S if self.lasted else HUNT_BRIEF_S)
+
+    def way(self, tip_px: Point | Float, t_s: float, diagonal: float) -> float:
+        """How far off a tip is, as a share of how far the lost one may have come."""
+        return math.dist(tip_px, self.tip) / (diagonal * (0.08 + 0.4 * (t_s - self.lost_s)))
 
     def hold(self, follower: Follower, segment: int, *, sure: bool = False) -> None:
         """From now on it is `follower`; what came before does not compare."""
