@@ -86,7 +86,7 @@ class Tracker:
         self._clicks = [np.array(p, float) for p in start_px][:MOST_TIPS]
         self._before: Grey | None = None
         self._before_s = math.inf
-        self._diagonal, self._now_s = 0.0, 0.0
+        self._diagonal = 0.0
         self._background = Background()
         self._finder: Finder | None = None
         self._slots: list[Slot] = []
@@ -110,7 +110,7 @@ class Tracker:
             grey, beyond = in_whole(grey, roi, full_size)
         if self._before is not None and self._before.shape != grey.shape:
             self._forget(frame.t_s)
-        self._diagonal, self._now_s = math.hypot(*grey.shape), frame.t_s
+        self._diagonal = math.hypot(*grey.shape)
         before = self._before
         known = before is not None and self._follow(before, grey, frame.t_s, beyond)
         self._look(grey, frame.t_s)
@@ -173,16 +173,16 @@ class Tracker:
             self._candidates.remove(one)
             end = one.travel.end(now, one.follower)
             if end is None:
-                self._promote(one.follower)
+                self._promote(one.follower, t_s)
             elif end.free:
-                self._promote(moved_to(one.follower, end, now), sure=True)
+                self._promote(moved_to(one.follower, end, now), t_s, sure=True)
         if not held:
             self._candidates.cut_back(now, t_s)
         doubtful = self._candidates.to_prove(t_s, diagonal)
         end = None if doubtful is None else doubtful.travel.end(now, doubtful.follower)
         if doubtful is not None and end is not None and end.free and end.off_px < END_FAR * diagonal:
             self._candidates.remove(doubtful)
-            self._promote(moved_to(doubtful.follower, end, now), sure=True)
+            self._promote(moved_to(doubtful.follower, end, now), t_s, sure=True)
         return step is not None
 
     def _floor_range_px(self) -> float:
@@ -190,7 +190,7 @@ class Tracker:
             float(np.linalg.norm(np.ptp(np.array(self._floor_trail), axis=0))) if self._floor_trail else 0.0
         )
 
-    def _promote(self, follower: Follower, *, sure: bool = False) -> None:
+    def _promote(self, follower: Follower, t_s: float, *, sure: bool = False) -> None:
         if any(s.follower is not None and same_tip(s.follower, follower) for s in self._slots):
             return
         if self._part(tip_of(follower), follower.axis_rad):
@@ -203,8 +203,7 @@ class Tracker:
             if slot.sure or follower.support_px < BETTER * slot.follower.support_px:
                 return
         elif free and len(self._slots) == MOST_TIPS:
-            now_s, diagonal = self._now_s, self._diagonal
-            idle = [s for s in free if not s.hunted(now_s) or s.way(follower.tip, now_s, diagonal) < 1]
+            idle = [s for s in free if not s.hunted(t_s) or s.way(follower.tip, t_s, self._diagonal) < 1]
             if not idle:
                 return
             slot = min(idle, key=lambda s: _apart(s, follower))
@@ -297,7 +296,7 @@ class Tracker:
                     and shaft.support_px > LONG * diagonal
                     and self._finder.watched_s > WATCH_FIRST_S
                 ):
-                    self._promote(follower)
+                    self._promote(follower, t_s)
                 else:
                     self._candidates.add(follower, grey, t_s)
 

@@ -72,10 +72,11 @@ def place(rows: Sequence[Row], width: int, height: int, text_px: float) -> list[
                     continue
                 turn = _turn(row, i, text_size(text, size_px)[0])
                 out = _outward(row.bites[i], side)
+                away = _beside(row, out)
                 base = row.bites[i][side] + out * 1.9 * row.ring_px
                 if (i, side) in badges:
-                    base = badges[i, side] + _beside(row, out) * radius * 1.1
-                spot = _best(base, _beside(row, out), _extent(text, size_px, turn), frame, taken, obstacles)
+                    base = badges[i, side] + away * radius * 1.1
+                spot = _best(base, away, _extent(text, size_px, turn), frame, taken, obstacles)
                 if i in row.marked or spot.trouble == 0:
                     taken.append(spot.box)
                     kind: Literal["left", "right"] = "right" if side else "left"
