@@ -113,6 +113,19 @@ def test_from_the_camera_to_the_summary(page: Page) -> None:
     page.wait_for_selector("#result:not([hidden])")
 
 
+def test_a_sign_that_appears_does_not_move_the_button_under_a_finger(page: Page) -> None:
+    """A press whose button moves away before the finger lifts is no click."""
+    turn_on(page)
+    page.get_by_text("Light is good").wait_for()
+    button = page.get_by_role("button", name="Start")
+    button.hover()
+    page.evaluate("document.getElementById('hint-light').hidden = true")
+    page.mouse.down()
+    page.get_by_text("Light is good").wait_for()
+    page.mouse.up()
+    page.wait_for_selector("[data-phase=running]")
+
+
 def test_frames_carry_the_times_at_which_they_were_taken(page: Page) -> None:
     page.evaluate(
         """() => {
