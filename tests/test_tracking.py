@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from assessor.motion.background import Background
 from assessor.motion.frames import Frame, to_grey
 from assessor.motion.tips.find import Finder, picture_area
+from assessor.motion.tips.follow import Follower
 from assessor.motion.tips.shafts import find_shafts, straight_edges
 from assessor.motion.tracking import FrameMotion, Tracker
 
@@ -265,3 +267,22 @@ def test_a_tip_lost_a_moment_ago_is_not_taken_for_a_tool_far_off() -> None:
     (right,) = {s.tip for s in motions[45].tips if math.dist((s.x_px, s.y_px), right_hand(1.5)[:2]) < 12}
     assert right in {s.tip for s in motions[-1].tips}
     assert errors(motions[45:], right_hand, right).max() < 15
+
+
+def test_a_correction_of_the_tips_place_adds_no_jerk_and_is_done_in_the_end() -> None:
+    pictures = [to_grey(frame.bgr) for frame in film(2.0, lambda t: (240.0, 170.0, 30.0))]
+    still = np.array([[1.0, 0, 0], [0, 1, 0]])
+    paths = []
+    for step in ((0.0, 0.0), (-4.0, 3.0)):
+        follower = Follower((240.0, 170.0), math.radians(30.0), 20.0, 150.0)
+        path = []
+        for k, (before, now) in enumerate(itertools.pairwise(pictures)):
+            if k == 10:
+                follower.draw(np.array(step))
+            assert follower.step(before, now, still, k / FPS, held=True)
+            path.append((*follower.tip, *follower.fine))
+        paths.append(np.array(path))
+    drawn = paths[1] - paths[0]
+    assert np.abs(np.diff(drawn[:, :2], axis=0)).max() < 0.15 * 4
+    assert drawn[-1, :2] == pytest.approx((-4, 3), abs=0.1)
+    assert np.abs(drawn[:, 2:]).max() < 0.05  # the fine motion knows nothing of it

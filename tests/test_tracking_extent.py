@@ -69,6 +69,36 @@ def test_the_end_is_where_the_motion_ends(back_px: float, turned: bool) -> None:
     assert held.length_px > follower.length_px
 
 
+def pointed(tip: tuple[float, float], seed: int) -> NDArray[np.uint8]:
+    """An instrument that grows thinner over its last 60 px, down to half a pixel."""
+    along = np.array([math.cos(math.radians(AXIS_DEG)), math.sin(math.radians(AXIS_DEG))])
+    rows, columns = np.mgrid[:H, :W] + 0.0
+    back = (tip[0] - columns) * along[0] + (tip[1] - rows) * along[1]
+    beside = np.abs((rows - tip[1]) * along[0] - (columns - tip[0]) * along[1])
+    half = 0.25 + 6.0 * np.clip(back / 60, 0, 1)
+    inside = np.clip(half - beside + 0.5, 0, 1) * (back > 0) * np.minimum(2 * half, 1)
+    picture = to_grey(ground()) * (1 - inside) + (150 + 80 * np.sin(back / 5)) * inside
+    return np.clip(picture + np.random.default_rng(seed).normal(0, 1.5, picture.shape), 0, 255).astype(
+        np.uint8
+    )
+
+
+def test_a_thin_end_is_seen_to_its_point() -> None:
+    way = (-1.2, 1.6)
+    offs = []
+    for seed in range(8):
+        follower = on_axis(0.0)
+        before, now = pointed(TIP, 2 * seed), pointed((TIP[0] + way[0], TIP[1] + way[1]), 2 * seed + 1)
+        travel = Travel(before)
+        assert travel.step(follower, before, now, STILL, 0.0, held=False)
+        end = travel.end(now, follower)
+        assert end is not None
+        assert end.free
+        tip_to_end = end.tip - np.array(TIP) - way
+        offs.append(float(tip_to_end @ [math.cos(math.radians(AXIS_DEG)), math.sin(math.radians(AXIS_DEG))]))
+    assert abs(np.median(offs)) < 4, offs
+
+
 def short(tip: tuple[float, float], seed: int) -> NDArray[np.uint8]:
     """The same instrument, whose other end lies in the picture, too: as where a hand hides the rest."""
     back = np.array(TIP) - 160 * np.array(

@@ -176,7 +176,7 @@ class Tracker:
                 self._promote(one.follower, t_s)
             elif end.free:
                 self._promote(moved_to(one.follower, end, now), t_s, sure=True)
-        if not held:
+        if len(held) < MOST_TIPS:
             self._candidates.cut_back(now, t_s)
         doubtful = self._candidates.to_prove(t_s, diagonal)
         end = None if doubtful is None else doubtful.travel.end(now, doubtful.follower)
@@ -250,7 +250,7 @@ class Tracker:
             meets = any(math.dist(end.tip, other.tip) < near_px for other in others)
             if end.free and end.off_px < near_px:  # the same piece of metal, or what two tips hold together
                 if not meets:
-                    slot.follower.tip, slot.follower.offsets = end.tip, []
+                    slot.follower.put(end.tip)
                     slot.confirm(grey)
                 continue
             found = moved_to(slot.follower, end, grey) if end.free else None

@@ -32,6 +32,8 @@ MOST_MOVED = 0.006  # beyond it soft shadows count like metal
 SHARP = 4.0  # cells: softer slopes are shadows
 AS_CLEAR = 0.06  # of what the body behind the tip shows, at least
 THINNEST = 4.0  # cells
+FAINT = 0.4  # of what tells clearly: so much where a thin end goes on
+FADES, FARTHEST = 0.2, 6  # to this share within SMOOTH cells it ends; cells
 STRIP = 0.7  # mean width of a follower's strip over its greatest
 WIDEST = 0.08  # of the diagonal: broader ends are hands
 FEWEST_CELLS, END_CELLS = 12, 6
@@ -203,6 +205,7 @@ class Travel:
         column, row, back, width = _last_piece(own, TIP_LENGTH * diagonal / cell)
         if width < THINNEST:
             return None
+        thin = place[:2, 0] * _farther(shows, FAINT * told, (column, row), back)
         at, root = (place[:2, :2] @ p + place[:2, 2] for p in (np.array([column, row]), back))
         way = at - root
         border = BORDER * diagonal
@@ -210,7 +213,7 @@ class Travel:
         inside = bool((at > border).all() and at[0] < w - border and at[1] < h - border)
         return End(
             off_px=math.dist(at, follower.tip),
-            tip=at,
+            tip=at + thin,
             axis_rad=math.atan2(way[1], way[0]),
             width_px=width * cell,
             ground=bool(
@@ -314,6 +317,24 @@ def _last_piece(
     middle = np.array([columns[piece].mean(), rows[piece].mean()])
     width = max(1.0, float(near.sum()) / length - SMOOTH + 1)
     return last - SMOOTH // 2, row, middle, width
+
+
+def _farther(
+    shows: NDArray[np.float32], least: NDArray[np.float32], end: tuple[float, float], back: Float
+) -> int:
+    """Columns by which a thin end goes on beyond `end` (column, row), where it shows clearly: until it fades
+    at once, or is too faint. `back` (column, row) is the middle of the piece before it."""
+    column, row = end
+    slope = (row - back[1]) / max(1.0, column - back[0])
+    for way in range(FARTHEST):
+        at, on = round(column) + way + 1, round(row + slope * (way + SMOOTH // 2))
+        if at >= shows.shape[1] or not 1 <= on < len(shows) - 1:
+            return way
+        three = slice(on - 1, on + 2)
+        faded = shows[three, at].max() < FADES * shows[three, at - SMOOTH].max()
+        if faded or not (shows[three, at] > least[three, at]).any():
+            return way
+    return FARTHEST
 
 
 def _sampled(grey: Grey, place: Float, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -33,6 +33,7 @@ STRIKES = 3  # disagreements in a row after which a point is not on the instrume
 # Re-detections scatter by some pixels: their middle one is followed slowly, and only from NEAR_ENOUGH on.
 CORRECTION = 0.06
 NEAR_ENOUGH = 0.004  # of the diagonal
+EASE = 0.1  # of what is due, a picture
 TOO_FAR, FAST_CORRECTION = 0.013, 0.25
 FAR_OFF = 0.035
 FIRST_CHECKS = 5  # the first place came from a single look
@@ -54,6 +55,7 @@ class Follower:
         self._scattered: Float = np.zeros(2)
         self.confidence = 1.0
         self.offsets: list[Float] = []
+        self._due: Float = np.zeros(2)  # px by which it is still to be drawn
         self.checked = 0
         self.missed = 0  # re-detections in a row that found no shaft here
         self.seen = 0  # pictures followed
@@ -130,11 +132,13 @@ class Follower:
         start, tip, scatter = body or (self.tip, apply(matrix, self.tip), self._scatter(moved, inside))
         still = start if camera is None else apply(camera, start)
         self.fine = self.fine + (tip - still)
-        tip = self.tip + (tip - start)
+        eased = EASE * self._due
+        self._due = self._due - eased
+        tip = self.tip + (tip - start) + eased
         if scatter is not None:
             self._scattered = self._scattered + scatter
         self.noise = np.full(2, np.nan) if scatter is None else self._scattered
-        self.velocity = tip - self.tip
+        self.velocity = tip - self.tip - eased
         if self.axis_rad is not None:
             self.axis_rad += math.atan2(matrix[1, 0], matrix[0, 0])
         self.tip = tip
@@ -157,7 +161,7 @@ class Follower:
 
         True where the tip was so far off that it was set anew: what was before and after do not compare.
         """
-        self.offsets = [*self.offsets[1 - REMEMBERED :], np.array(shaft.tip_px) - self.tip]
+        self.offsets = [*self.offsets[1 - REMEMBERED :], np.array(shaft.tip_px) - self.aim]
         self.checked += 1
         axis_rad = shaft.axis_rad if self.axis_rad is None else self.axis_rad
         self.axis_rad = axis_rad + 0.3 * math.remainder(shaft.axis_rad - axis_rad, 2 * math.pi)
@@ -169,13 +173,30 @@ class Follower:
         off = self.offset
         far = float(np.linalg.norm(off)) / diagonal
         if far > FAR_OFF and len(self.offsets) >= (2 if self.confidence < DOUBT else 4):
-            self.tip, self.offsets = self.tip + off, []
+            self.put(self.aim + off)
             return True
         if far > NEAR_ENOUGH or self.checked < FIRST_CHECKS:
-            step = max(FAST_CORRECTION if far > TOO_FAR else CORRECTION, 1 / (1 + self.checked)) * off
-            self.tip = self.tip + step
-            self.offsets = [o - step for o in self.offsets]
+            share = max(FAST_CORRECTION if far > TOO_FAR else CORRECTION, 1 / (1 + self.checked))
+            self.draw(share * off, at_once=far > TOO_FAR or self.checked < FIRST_CHECKS)
         return False
+
+    @property
+    def aim(self) -> Float:
+        """(2,) px: where the tip is drawn to."""
+        return self.tip + self._due
+
+    def draw(self, step: Float, *, at_once: bool = False) -> None:
+        """The tip is to lie `step` (2,) px further on; it goes there within some pictures, without a jerk, or
+        `at_once`."""
+        if at_once:
+            self.tip = self.tip + step
+        else:
+            self._due = self._due + step
+        self.offsets = [o - step for o in self.offsets]
+
+    def put(self, tip: Float) -> None:
+        """The tip is at `tip` (2,) px, whatever was known."""
+        self.tip, self.offsets, self._due = tip, [], np.zeros(2)
 
     def remember(self, grey: Grey) -> None:
         """What is seen behind the tip now is the instrument for sure."""
