@@ -15,7 +15,7 @@ from assessor.motion.background import Background
 from assessor.motion.frames import Frame, to_grey
 from assessor.motion.tips.find import Finder, picture_area
 from assessor.motion.tips.follow import Follower
-from assessor.motion.tips.shafts import find_shafts, straight_edges
+from assessor.motion.tips.shafts import Shaft, find_shafts, straight_edges
 from assessor.motion.tracking import FrameMotion, Tracker
 
 Picture = NDArray[np.uint8]
@@ -286,3 +286,29 @@ def test_a_correction_of_the_tips_place_adds_no_jerk_and_is_done_in_the_end() ->
     assert np.abs(np.diff(drawn[:, :2], axis=0)).max() < 0.15 * 4
     assert drawn[-1, :2] == pytest.approx((-4, 3), abs=0.1)
     assert np.abs(drawn[:, 2:]).max() < 0.05  # the fine motion knows nothing of it
+
+
+def test_a_shaft_whose_edges_break_off_does_not_draw_back_a_tip_whose_end_was_seen_ahead() -> None:
+    picture = to_grey(ground())
+    broken_off = Shaft((234.0, 173.0), (100.0, 173.0), 12.0, 200.0, False, np.zeros((2, 4)))
+    ways = []
+    for ends_ahead in (False, True):
+        follower = Follower((240.0, 170.0), 0.0, 12.0, 150.0)
+        for _ in range(6):
+            assert not follower.confirm(broken_off, picture, ends_ahead=ends_ahead)
+        ways.append(follower.aim - (240.0, 170.0))
+    assert ways[0] == pytest.approx((-6, 3), abs=1.5)
+    assert ways[1] == pytest.approx((0, 3), abs=1.0)
+
+
+def test_a_tip_that_slipped_and_stands_like_the_ground_is_sought_anew() -> None:
+    tracker = Tracker()
+    frames = list(film(3.0, lambda t: (*left_hand(min(t, 2.0))[:2], 28.0)))
+    for frame in frames[:75]:
+        tips = tracker.step(frame).tips
+    (before,) = tips
+    assert before.sure
+    tracker._slots[0].slipped = True
+    (after,) = tracker.step(frames[75]).tips
+    assert after.segment > before.segment
+    assert not after.sure

@@ -350,6 +350,9 @@ class Tracker:
         diagonal = self._diagonal
         for slot in self._slots:
             follower = slot.follower
+            if follower is not None and slot.slipped and follower.still:
+                slot.lose(t_s)  # it is on the ground
+                continue
             if follower is None or (t_s - slot.checked_s < CHECK_S - 1e-3 and not follower.doubtful):
                 continue
             slot.checked_s = t_s
@@ -370,7 +373,7 @@ class Tracker:
                 follower.missed = 0
             elif near:
                 nearest = near[int(np.argmin([math.dist(s.tip_px, follower.tip) for s in near]))]
-                if follower.confirm(nearest, grey):
+                if follower.confirm(nearest, grey, ends_ahead=slot.ends_ahead):
                     slot.hold(follower, self._next_segment())
             else:
                 follower.missed += 1

@@ -156,8 +156,9 @@ class Follower:
             (tip > -0.02 * diagonal).all() and tip[0] < w + 0.02 * diagonal and tip[1] < h + 0.02 * diagonal
         )
 
-    def confirm(self, shaft: Shaft, grey: Grey) -> bool:
-        """A shaft was found here again: drift goes back towards it, so slowly that it adds no tremor.
+    def confirm(self, shaft: Shaft, grey: Grey, *, ends_ahead: bool = False) -> bool:
+        """A shaft was found here again: drift goes back towards it, so slowly that it adds no tremor; not
+        back along the axis where the instrument's end was seen farther on (`ends_ahead`).
 
         True where the tip was so far off that it was set anew: what was before and after do not compare.
         """
@@ -171,6 +172,9 @@ class Follower:
         self.remember(grey)
         diagonal = math.hypot(*grey.shape)
         off = self.offset
+        if ends_ahead:  # edges break off before it
+            along = np.array([math.cos(self.axis_rad), math.sin(self.axis_rad)])
+            off = off - min(0.0, float(off @ along)) * along
         far = float(np.linalg.norm(off)) / diagonal
         if far > FAR_OFF and len(self.offsets) >= (2 if self.confidence < DOUBT else 4):
             self.put(self.aim + off)

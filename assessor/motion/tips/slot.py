@@ -17,10 +17,11 @@ END_S = 0.5
 END_MOVED = 0.0019  # of the diagonal: tells most
 END_WAITS = 45  # pictures, after which less must do
 END_NEAR = 0.02  # of the diagonal: nearer to the end it is the tip
+ENDS_AHEAD = 0.005  # of the diagonal
 END_FAR = 0.05  # of the diagonal: farther off it was another object's tip
 END_CORRECTION = 0.12  # so slow that it adds no tremor
 ASTRAY = 2  # looks in a row
-SLIP = 0.35  # confidence below which it may have slipped off
+SLIP = 0.5  # confidence below which it may have slipped off
 LASTED = 15
 HUNT_FOR_S = 2.0  # after it was lost
 HUNT_BRIEF_S = 0.5  # for what was never held for long
@@ -45,8 +46,9 @@ class Slot:
     sure: bool = False
     _travel: Travel | None = None
     _ended_s: float = -math.inf
+    ends_ahead: bool = False  # the last look at its end saw it farther on
     _astray: int = 0  # looks in a row that saw its end elsewhere
-    _slipped: bool = False  # hardly followed once since its end was seen here
+    slipped: bool = False  # hardly followed once since its end was seen here
 
     def hunted(self, t_s: float) -> bool:
         """Whether it was lost so lately that it is sought near there."""
@@ -59,7 +61,8 @@ class Slot:
     def hold(self, follower: Follower, segment: int, *, sure: bool = False) -> None:
         """From now on it is `follower`; what came before does not compare."""
         self.follower, self.segment, self.sure = follower, segment, sure
-        self._travel, self._astray, self._slipped, self.pictures = None, 0, False, 0
+        self._travel, self._astray, self.slipped, self.pictures = None, 0, False, 0
+        self.ends_ahead = False
 
     def lose(self, t_s: float) -> None:
         assert self.follower is not None
@@ -75,7 +78,7 @@ class Slot:
         else:
             self._travel = self._travel or Travel(before)
             held = self._travel.step(self.follower, before, now, ground, t_s, held=True)
-        self._slipped |= self.follower.confidence < SLIP
+        self.slipped |= self.follower.confidence < SLIP
         return held
 
     def end_elsewhere(self, grey: Grey, t_s: float, diagonal: float) -> End | None:
@@ -96,6 +99,7 @@ class Slot:
             return None
         if end.off_px < END_NEAR * diagonal:
             follower.draw(END_CORRECTION * (end.tip - follower.aim))
+            self.ends_ahead = follower.seen_from(end.tip)[0] > ENDS_AHEAD * diagonal
             self.confirm(grey)
             return None
         if end is NOTHING_HERE:  # on rendered clips never seen in 137 looks at true tips
@@ -105,12 +109,12 @@ class Slot:
         if along < -END_FAR * diagonal and not turned and not end.ground:
             return None
         self._astray += 1
-        if self._slipped:
+        if self.slipped:
             self._ended_s = -math.inf  # looked at again as soon as it moved
         return end if self._astray >= ASTRAY or (along > 0 and not self.sure) else None
 
     def confirm(self, grey: Grey) -> None:
         """The tip is the instrument's end for sure."""
         assert self.follower is not None
-        self.sure, self._astray, self._slipped = True, 0, False
+        self.sure, self._astray, self.slipped = True, 0, False
         self.follower.remember(grey)
