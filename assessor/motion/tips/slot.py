@@ -73,7 +73,9 @@ class Slot:
     def step(self, before: Grey, now: Grey, ground: Float | None, t_s: float) -> bool:
         """Follow it to the next picture; False where it got lost."""
         assert self.follower is not None
-        if isinstance(self.follower, Marked) or (self.sure and t_s - self._ended_s < END_S):
+        if isinstance(self.follower, Marked):
+            return self.follower.step(before, now, ground, t_s, held=True)
+        if self.sure and t_s - self._ended_s < END_S:
             held = self.follower.step(before, now, ground, t_s, held=True)
         else:
             self._travel = self._travel or Travel(before)
