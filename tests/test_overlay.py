@@ -350,3 +350,14 @@ def test_no_letter_becomes_a_box(text: str) -> None:
     missing = face.getmask("\uffff").getbbox(), bytes(face.getmask("\uffff"))
     for letter in canvas.spelled(text):
         assert (face.getmask(letter).getbbox(), bytes(face.getmask(letter))) != missing
+
+
+@pytest.mark.parametrize("turned_deg", [0.0, 180.0])
+def test_letters_are_drawn_whole(turned_deg: float) -> None:
+    for size_px in range(8, 60):
+        image = np.full((100, 100, 3), 255, np.uint8)
+        canvas.put_text(image, np.array([50.0, 50.0]), "0", size_px, (0, 0, 0), turned_deg=turned_deg)
+        letter = canvas.font(size_px).getmask("0")
+        whole = np.array(letter, np.uint8).reshape(letter.size[::-1])
+        drawn = 255 - image[..., 0]
+        assert (drawn > 60).any(axis=1).sum() == (whole > 60).any(axis=1).sum(), size_px

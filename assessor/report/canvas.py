@@ -183,7 +183,8 @@ def put_text(
     # The mask is symmetric about the digits' middle line, so that turning keeps the text centred.
     half = max(digit_bottom - digit_top, 2 * bottom - digit_top - digit_bottom) / 2 + pad
     size = (math.ceil(x1 - x0) + 2 * pad, 2 * math.ceil(half))
-    at = (pad - x0, size[1] / 2 - (digit_top + digit_bottom) / 2)
+    # Whole pixels: at half ones Pillow 13 leaves out the top row of the letters.
+    at = (math.floor(pad - x0), math.floor(size[1] / 2 - (digit_top + digit_bottom) / 2))
     weight = max(1, round(size_px / 22)) if bold else 0
     if plate:
         mask = Image.new("L", size, 0)

@@ -52,7 +52,7 @@ def draw_motion(assessment: MotionAssessment, picture: Bgr | None = None) -> Bgr
 
 
 def _sentence(tip: TipResult, assessment: MotionAssessment) -> list[tuple[str, Colour]]:
-    text = f"{tip_name(tip)}: {tremor_text(tip.tremor)}"
+    text = f"{tip_name(tip)}: {tremor_text(tip.tremor)}".removesuffix(".")
     if tip.steadiness is not None and tip.steadiness.zone_share is not None:
         text += (
             f"; {100 * tip.steadiness.zone_share:.0f} % of the time within {tip.steadiness.zone_um:.0f} um"
