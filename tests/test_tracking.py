@@ -308,7 +308,7 @@ def test_a_tip_that_slipped_and_stands_like_the_ground_is_sought_anew() -> None:
         tips = tracker.step(frame).tips
     (before,) = tips
     assert before.sure
-    tracker._slots[0].slipped = True
+    tracker._slots[0]._slipped = True
     (after,) = tracker.step(frames[75]).tips
     assert after.segment > before.segment
     assert not after.sure

@@ -350,9 +350,6 @@ class Tracker:
         diagonal = self._diagonal
         for slot in self._slots:
             follower = slot.follower
-            if follower is not None and slot.slipped and follower.still:
-                slot.lose(t_s)  # it is on the ground
-                continue
             if follower is None or (t_s - slot.checked_s < CHECK_S - 1e-3 and not follower.doubtful):
                 continue
             slot.checked_s = t_s

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from assessor.motion.flow import Float, Grey
 
-from .follow import Follower
+from .follow import Follower, heading
 
 # Shares of the diagonal.
 AHEAD, BEHIND, ASIDE = 0.45, 0.12, 0.12  # what is looked at about the tip, along the axis
@@ -122,12 +122,12 @@ class Travel:
             return before
         if first is None or first is NOTHING_HERE:
             return first
-        root = first.tip - (follower.length_px + first.off_px) * _along(first.axis_rad)
+        root = first.tip - (follower.length_px + first.off_px) * heading(first.axis_rad)
         ahead = _way_out(first.tip, first.axis_rad, now)
         if first.free and ahead > _way_out(root, first.axis_rad + math.pi, now):
             return first
         # It points out of the picture more than its root does, so this may be where the hand is.
-        before_it = first.tip - BEHIND * math.hypot(*now.shape) * _along(first.axis_rad)
+        before_it = first.tip - BEHIND * math.hypot(*now.shape) * heading(first.axis_rad)
         other = self._end(now, follower, before_it, first.axis_rad + math.pi)
         if other is None or other is NOTHING_HERE:
             return None
@@ -238,15 +238,11 @@ class Travel:
         return float(np.hypot(off[0], off[1])) < 0.5 * LEAST_MOVED * diagonal
 
 
-def _along(axis_rad: float) -> Float:
-    return np.array([math.cos(axis_rad), math.sin(axis_rad)])
-
-
 def _way_out(place: Float, axis_rad: float, grey: Grey) -> float:
     """How far it is from `place` (2,) along a direction to the picture's border, px; 0 from outside."""
     ways = [
         ((extent - 1 if step > 0 else 0) - at) / step
-        for at, step, extent in zip(place, _along(axis_rad), grey.shape[::-1], strict=True)
+        for at, step, extent in zip(place, heading(axis_rad), grey.shape[::-1], strict=True)
         if abs(step) > 1e-9
     ]
     return max(0.0, float(min(ways)))

@@ -82,7 +82,7 @@ class Follower:
             r = 0.03 * diagonal * wider
             x, y = self.tip
             return np.rint([(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]).astype(np.int32)
-        along = np.array([math.cos(self.axis_rad), math.sin(self.axis_rad)])
+        along = heading(self.axis_rad)
         across = np.array([-along[1], along[0]])
         back = self.tip - along * (self.length_px if whole else min(self.length_px, NEAR_TIP * diagonal))
         thin, thick = max(2.0, 0.2 * self.width_px) * wider, max(3.0, 0.5 * self.width_px) * wider
@@ -98,7 +98,7 @@ class Follower:
         """(3, 2) corners of the cone behind the tip in which the instrument and whoever holds it lie."""
         axis_rad = self.axis_rad or 0.0
         ends = [axis_rad + turn for turn in (-HAND_RAD, HAND_RAD)]
-        corners = [self.tip, *(self.tip - diagonal * np.array([math.cos(a), math.sin(a)]) for a in ends)]
+        corners = [self.tip, *(self.tip - diagonal * heading(a) for a in ends)]
         return np.rint(corners).astype(np.int32)
 
     def seen_from(self, place: Float) -> tuple[float, float]:
@@ -173,7 +173,7 @@ class Follower:
         diagonal = math.hypot(*grey.shape)
         off = self.offset
         if ends_ahead:  # edges break off before it
-            along = np.array([math.cos(self.axis_rad), math.sin(self.axis_rad)])
+            along = heading(self.axis_rad)
             off = off - min(0.0, float(off @ along)) * along
         far = float(np.linalg.norm(off)) / diagonal
         if far > FAR_OFF and len(self.offsets) >= (2 if self.confidence < DOUBT else 4):
@@ -301,3 +301,8 @@ class Follower:
         self._points = np.concatenate([self._points, new])
         self._strikes = np.concatenate([self._strikes, np.zeros(len(new), np.int64)])
         self._half = np.concatenate([self._half, np.arange(len(new)) % 2 == 0])
+
+
+def heading(axis_rad: float) -> Float:
+    """(2,) of length 1: the way an axis points."""
+    return np.array([math.cos(axis_rad), math.sin(axis_rad)])

@@ -21,7 +21,7 @@ ENDS_AHEAD = 0.005  # of the diagonal
 END_FAR = 0.05  # of the diagonal: farther off it was another object's tip
 END_CORRECTION = 0.12  # so slow that it adds no tremor
 ASTRAY = 2  # looks in a row
-SLIP = 0.5  # confidence below which it may have slipped off
+SLIP = 0.5  # confidence below which it may have _slipped off
 LASTED = 15
 HUNT_FOR_S = 2.0  # after it was lost
 HUNT_BRIEF_S = 0.5  # for what was never held for long
@@ -48,7 +48,7 @@ class Slot:
     _ended_s: float = -math.inf
     ends_ahead: bool = False  # the last look at its end saw it farther on
     _astray: int = 0  # looks in a row that saw its end elsewhere
-    slipped: bool = False  # hardly followed once since its end was seen here
+    _slipped: bool = False  # hardly followed once since its end was seen here
 
     def hunted(self, t_s: float) -> bool:
         """Whether it was lost so lately that it is sought near there."""
@@ -61,7 +61,7 @@ class Slot:
     def hold(self, follower: Follower, segment: int, *, sure: bool = False) -> None:
         """From now on it is `follower`; what came before does not compare."""
         self.follower, self.segment, self.sure = follower, segment, sure
-        self._travel, self._astray, self.slipped, self.pictures = None, 0, False, 0
+        self._travel, self._astray, self._slipped, self.pictures = None, 0, False, 0
         self.ends_ahead = False
 
     def lose(self, t_s: float) -> None:
@@ -80,8 +80,8 @@ class Slot:
         else:
             self._travel = self._travel or Travel(before)
             held = self._travel.step(self.follower, before, now, ground, t_s, held=True)
-        self.slipped |= self.follower.confidence < SLIP
-        return held
+        self._slipped |= self.follower.confidence < SLIP
+        return held and not (self._slipped and self.follower.still)  # then it stands on the ground
 
     def end_elsewhere(self, grey: Grey, t_s: float, diagonal: float) -> End | None:
         """Where the instrument ends, if surely not where the tip is held; else the tip is drawn there."""
@@ -111,12 +111,12 @@ class Slot:
         if along < -END_FAR * diagonal and not turned and not end.ground:
             return None
         self._astray += 1
-        if self.slipped:
+        if self._slipped:
             self._ended_s = -math.inf  # looked at again as soon as it moved
         return end if self._astray >= ASTRAY or (along > 0 and not self.sure) else None
 
     def confirm(self, grey: Grey) -> None:
         """The tip is the instrument's end for sure."""
         assert self.follower is not None
-        self.sure, self._astray, self.slipped = True, 0, False
+        self.sure, self._astray, self._slipped = True, 0, False
         self.follower.remember(grey)
