@@ -262,6 +262,17 @@ def test_a_reach_in_between_is_no_tremor() -> None:
     assert all(np.mod(w.t0_s, 4.0) < 1 and np.mod(w.t1_s, 4.0) < 3.5 for w in seen.windows)
 
 
+def test_a_rest_counts_with_the_edges_that_are_left_out_of_it() -> None:
+    t = np.arange(0, 6, 1 / 30)
+    for rest_s, windows in ((1.2, 0), (1.8, 1)):  # reaches before and after the rest, which begins at 2 s
+        x = 100 * (np.minimum(t - 2, 0) + np.maximum(t - 2 - rest_s, 0))
+        found = slow_windows(t, np.stack([x, 0 * x], axis=1), np.zeros(len(t), dtype=np.int64), 30.0)
+        assert len(found) == windows
+    (only,) = found
+    assert t[only.at.start] > 2.1
+    assert t[only.at.stop - 1] < 3.7
+
+
 def test_what_was_followed_just_before_a_tip_was_lost_does_not_count() -> None:
     t = np.arange(150) / 30.0
     xy = np.zeros((150, 2))

@@ -56,7 +56,7 @@ def voluntary_speed(t_s: Array, xy: Array) -> tuple[Array, Array]:
 
 
 def slow_windows(t_s: Array, xy: Array, segment: NDArray[np.int64], slow_px_s: float) -> list[SlowWindow]:
-    """Windows of `SHORTEST_S` to 1.5 `WANTED_S` that fill the slow stretches, in order of time.
+    """Windows that fill the slow stretches of `SHORTEST_S` or more, of 1.5 `WANTED_S` at most, in order of time.
 
     `xy` (n, 2) px, comparable within each `segment` (n,); stretches also end at gaps.
     """
@@ -80,7 +80,8 @@ def slow_windows(t_s: Array, xy: Array, segment: NDArray[np.int64], slow_px_s: f
 
 
 def _slow_stretches(t: Array, speed: Array, slow_px_s: float) -> list[tuple[float, float]]:
-    """Stretches of `SHORTEST_S` or more that are never fast, as (from, to) in s."""
+    """Stretches of `SHORTEST_S` or more that are never fast, as (from, to) in s, without what a reach leaves
+    at their ends."""
     from scipy.ndimage import uniform_filter1d
 
     step_s = float(t[1] - t[0])
@@ -88,8 +89,8 @@ def _slow_stretches(t: Array, speed: Array, slow_px_s: float) -> list[tuple[floa
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (usual < slow_px_s).astype(int), [0]])))
     found = []
     for a, b in edges.reshape(-1, 2):
-        t0 = float(t[a]) + (SETTLE_S if a > 0 else 0.0)
-        t1 = float(t[b - 1]) - (SETTLE_S if b < len(t) else 0.0)
-        if t1 - t0 >= SHORTEST_S:
+        if t[b - 1] - t[a] >= SHORTEST_S:
+            t0 = float(t[a]) + (SETTLE_S if a > 0 else 0.0)
+            t1 = float(t[b - 1]) - (SETTLE_S if b < len(t) else 0.0)
             found.append((t0, t1))
     return found
