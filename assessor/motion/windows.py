@@ -56,7 +56,7 @@ def voluntary_speed(t_s: Array, xy: Array) -> tuple[Array, Array]:
 
 
 def slow_windows(t_s: Array, xy: Array, segment: NDArray[np.int64], slow_px_s: float) -> list[SlowWindow]:
-    """Windows that fill the slow stretches of `SHORTEST_S` or more, of 1.5 `WANTED_S` at most, in order of time.
+    """Windows up to 1.5 `WANTED_S` that fill the slow stretches of `SHORTEST_S` or more, in order of time.
 
     `xy` (n, 2) px, comparable within each `segment` (n,); stretches also end at gaps.
     """
