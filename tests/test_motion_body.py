@@ -75,3 +75,25 @@ def test_what_is_out_of_the_picture_or_gone_is_not_followed() -> None:
     body = Body(frames[0], strip(tip.tip_px[0], tip.axis_rad[0], 10), tip.tip_px[0])
     assert body.usable
     assert not body.follow(frames[0], tip.tip_px[0] + (0.0, 400.0), 0.0)
+
+
+def test_what_was_learnt_of_a_large_body_is_known_when_it_is_cut_out_anew() -> None:
+    """Of more pixels than count: those that do not count in both pictures are not trusted blindly."""
+    rng = np.random.default_rng(4)
+    ground, metal = (cv2.GaussianBlur(rng.normal(0, s, (160, 240)), (0, 0), 2) + 128 for s in (160, 30))
+    mask = np.zeros((160, 240), np.uint8)
+    cv2.rectangle(mask, (60, 60), (200, 90), 1, -1)  # the instrument; the strip below is wider by two thirds
+
+    def picture(x_px: float) -> NDArray[np.uint8]:
+        there = np.array([[1.0, 0.0, x_px], [0.0, 1.0, 0.0]])
+        moved, cover = (cv2.warpAffine(of, there, (240, 160)) for of in (metal, mask.astype(float)))
+        return np.asarray(np.clip(moved * cover + ground * (1 - cover), 0, 255), np.uint8)
+
+    wide = np.array([[70, 50], [190, 50], [190, 100], [70, 100]], np.int32)
+    ways = 4 * np.sin(np.arange(40) / 4)
+    body = Body(picture(0.0), wide, np.array([70.0, 75.0]))
+    for x_px in ways:
+        body.follow(picture(x_px), np.array([70.0 + x_px, 75.0]), 0.0)
+    again = Body(picture(ways[-1]), wide, body.tip, body)
+    assert again.follow(picture(ways[-1] + 0.5), again.tip, 0.0)
+    assert again.tip[0] - body.tip[0] == pytest.approx(0.5, abs=0.05)

@@ -312,3 +312,21 @@ def test_a_tip_that_slipped_and_stands_like_the_ground_is_sought_anew() -> None:
     (after,) = tracker.step(frames[75]).tips
     assert after.segment > before.segment
     assert not after.sure
+
+
+def test_a_tip_that_is_drawn_aside_is_followed_by_what_lies_behind_it_now() -> None:
+    def sways(t: float) -> tuple[float, float, float]:
+        return 240 + 6 * math.sin(2 * math.pi * t), 170, 0.0
+
+    pictures = [to_grey(frame.bgr) for frame in film(1.5, sways)]
+    still = np.array([[1.0, 0, 0], [0, 1, 0]])
+    follower = Follower((240.0, 190.0), 0.0, 20.0, 150.0)  # its strip lies beside the instrument
+    xs = []
+    for k, (before, now) in enumerate(itertools.pairwise(pictures)):
+        if k == 12:
+            follower.draw(np.array([0.0, -20.0]), at_once=True)
+        follower.step(before, now, still, k / FPS, held=True)
+        xs.append(follower.fine[0])
+    true = np.array([sways((k + 1) / FPS)[0] for k in range(len(xs))])
+    off = np.array(xs)[14:] - true[14:]
+    assert np.ptp(off) < 0.5

@@ -171,16 +171,26 @@ class Body:
         place = new.at + (new.middle - old.middle - known._shift)[:, None]
         back = np.rint(known._turn().T @ place + old.middle[:, None]).astype(int)
         there = np.rint(old.at + old.middle[:, None]).astype(int)
-        low = there.min(axis=1, keepdims=True)
-        size = there.max(axis=1, keepdims=True) - low + 1
-        number = np.full(size.ravel(), -1)
-        number[tuple(there - low)] = np.arange(len(old))
-        index = back - low
-        inside = (index >= 0).all(axis=0) & (index < size).all(axis=0)
-        at = np.where(inside, number[tuple(np.clip(index, 0, size - 1))], -1)
-        new.lasting = np.where(at >= 0, old.lasting[at], upper_median(old.lasting)).astype(np.float32)
-        new.stays = np.where(at >= 0, old.stays[at], np.float32(0))
-        new.stays_power = np.where(at >= 0, old.stays_power[at], np.float32(0))
+        low = there.min(axis=1, keepdims=True) - 1
+        size = there.max(axis=1, keepdims=True) - low + 2
+        inside = (back >= low).all(axis=0) & (back < low + size).all(axis=0)
+        at = tuple(np.clip(back - low, 0, size - 1))
+
+        def there_or_beside(of: Rows | float) -> tuple[Rows, Rows]:
+            """(n,) of each pixel, and summed with those beside it: of a large body not every pixel counts."""
+            drawn = np.zeros(size.ravel(), np.float32)
+            drawn[tuple(there - low)] = of
+            return drawn[at] * inside, cv2.boxFilter(drawn, -1, (3, 3), normalize=False)[at] * inside
+
+        counts = there_or_beside(1.0)
+        for mean, memory, none in (
+            (new.lasting, old.lasting, upper_median(old.lasting)),
+            (new.stays, old.stays, 0.0),
+            (new.stays_power, old.stays_power, 0.0),
+        ):
+            itself, about = there_or_beside(memory)
+            guess = np.where(counts[1] > 0, about / np.maximum(counts[1], 1), none)
+            np.copyto(mean, np.where(counts[0] > 0, itself, guess))
 
 
 def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> Pixels:

@@ -38,6 +38,7 @@ TOO_FAR, FAST_CORRECTION = 0.013, 0.25
 FAR_OFF = 0.035
 FIRST_CHECKS = 5  # the first place came from a single look
 REMEMBERED = 12
+BESIDE = 0.15  # of the width: so far aside it was drawn onto another body
 
 
 class Follower:
@@ -56,6 +57,7 @@ class Follower:
         self.confidence = 1.0
         self.offsets: list[Float] = []
         self._due: Float = np.zeros(2)  # px by which it is still to be drawn
+        self._drawn: Float = np.zeros(2)  # and by which it was since its body was cut out
         self.checked = 0
         self.missed = 0  # re-detections in a row that found no shaft here
         self.seen = 0  # pictures followed
@@ -82,15 +84,14 @@ class Follower:
             r = 0.03 * diagonal * wider
             x, y = self.tip
             return np.rint([(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]).astype(np.int32)
-        along = heading(self.axis_rad)
-        across = np.array([-along[1], along[0]])
+        along, right = heading(self.axis_rad), across(self.axis_rad)
         back = self.tip - along * (self.length_px if whole else min(self.length_px, NEAR_TIP * diagonal))
         thin, thick = max(2.0, 0.2 * self.width_px) * wider, max(3.0, 0.5 * self.width_px) * wider
         corners = [
-            self.tip + across * thin,
-            back + across * thick,
-            back - across * thick,
-            self.tip - across * thin,
+            self.tip + right * thin,
+            back + right * thick,
+            back - right * thick,
+            self.tip - right * thin,
         ]
         return np.rint(corners).astype(np.int32)
 
@@ -133,7 +134,7 @@ class Follower:
         still = start if camera is None else apply(camera, start)
         self.fine = self.fine + (tip - still)
         eased = EASE * self._due
-        self._due = self._due - eased
+        self._due, self._drawn = self._due - eased, self._drawn + eased
         tip = self.tip + (tip - start) + eased
         if scatter is not None:
             self._scattered = self._scattered + scatter
@@ -193,14 +194,14 @@ class Follower:
         """The tip is to lie `step` (2,) px further on; it goes there within some pictures, without a jerk, or
         `at_once`."""
         if at_once:
-            self.tip = self.tip + step
+            self.tip, self._drawn = self.tip + step, self._drawn + step
         else:
             self._due = self._due + step
         self.offsets = [o - step for o in self.offsets]
 
     def put(self, tip: Float) -> None:
         """The tip is at `tip` (2,) px, whatever was known."""
-        self.tip, self.offsets, self._due = tip, [], np.zeros(2)
+        self.tip, self.offsets, self._due, self._body = tip, [], np.zeros(2), None
 
     def remember(self, grey: Grey) -> None:
         """What is seen behind the tip now is the instrument for sure."""
@@ -264,9 +265,12 @@ class Follower:
         """
         if self.axis_rad is None:
             return None
-        if self._body is None or self._body.due:
-            tip = self.tip if self._body is None else self._body.tip
-            self._body = Body(before, self.body(math.hypot(*now.shape)), tip, self._body)
+        aside = abs(float(self._drawn @ across(self.axis_rad))) > BESIDE * self.width_px
+        if self._body is None or self._body.due or aside:
+            known = None if aside else self._body  # what lay beside the instrument tells nothing of it
+            tip = self.tip if known is None else known.tip
+            self._body = Body(before, self.body(math.hypot(*now.shape)), tip, known)
+            self._drawn = np.zeros(2)
         body, start, noise = self._body, self._body.tip, self._body.noise
         turned = math.atan2(matrix[1, 0], matrix[0, 0])
         if body.usable and body.follow(now, apply(matrix, start), turned):
@@ -306,3 +310,8 @@ class Follower:
 def heading(axis_rad: float) -> Float:
     """(2,) of length 1: the way an axis points."""
     return np.array([math.cos(axis_rad), math.sin(axis_rad)])
+
+
+def across(axis_rad: float) -> Float:
+    """(2,) of length 1: to the right of it."""
+    return np.array([-math.sin(axis_rad), math.cos(axis_rad)])
