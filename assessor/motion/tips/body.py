@@ -176,21 +176,13 @@ class Body:
         inside = (back >= low).all(axis=0) & (back < low + size).all(axis=0)
         at = tuple(np.clip(back - low, 0, size - 1))
 
-        def there_or_beside(of: Rows | float) -> tuple[Rows, Rows]:
-            """(n,) of each pixel, and summed with those beside it: of a large body not every pixel counts."""
-            drawn = np.zeros(size.ravel(), np.float32)
-            drawn[tuple(there - low)] = of
-            return drawn[at] * inside, cv2.boxFilter(drawn, -1, (3, 3), normalize=False)[at] * inside
-
-        counts = there_or_beside(1.0)
-        for mean, memory, none in (
-            (new.lasting, old.lasting, upper_median(old.lasting)),
-            (new.stays, old.stays, 0.0),
-            (new.stays_power, old.stays_power, 0.0),
-        ):
-            itself, about = there_or_beside(memory)
-            guess = np.where(counts[1] > 0, about / np.maximum(counts[1], 1), none)
-            np.copyto(mean, np.where(counts[0] > 0, itself, guess))
+        learnt = np.stack([np.ones(len(old)), old.lasting, old.stays, old.stays_power], axis=1)
+        drawn = np.zeros((*size.ravel(), 4), np.float32)
+        drawn[tuple(there - low)] = learnt
+        about = cv2.boxFilter(drawn, -1, (3, 3), normalize=False)  # of a large body not every pixel counts
+        whole = np.where(drawn[..., :1] > 0, drawn, about / np.maximum(about[..., :1], 1))
+        known_here, new.lasting, new.stays, new.stays_power = (whole[at] * inside[:, None]).T.copy()
+        new.lasting = np.where(known_here > 0, new.lasting, upper_median(old.lasting))
 
 
 def _pixels(grey: Grey, polygon: NDArray[np.int32]) -> Pixels:
