@@ -301,14 +301,15 @@ def test_a_shaft_whose_edges_break_off_does_not_draw_back_a_tip_whose_end_was_se
     assert ways[1] == pytest.approx((0, 3), abs=1.0)
 
 
-def test_a_tip_that_slipped_and_stands_like_the_ground_is_sought_anew() -> None:
+@pytest.mark.parametrize(("told_by", "value"), [("_slipped", True), ("_followed", 0.6)])
+def test_a_tip_that_slipped_and_stands_like_the_ground_is_sought_anew(told_by: str, value: float) -> None:
     tracker = Tracker()
     frames = list(film(3.0, lambda t: (*left_hand(min(t, 2.0))[:2], 28.0)))
     for frame in frames[:75]:
         tips = tracker.step(frame).tips
     (before,) = tips
     assert before.sure
-    tracker._slots[0]._slipped = True
+    setattr(tracker._slots[0], told_by, value)  # once hardly followed, or badly for a while
     (after,) = tracker.step(frames[75]).tips
     assert after.segment > before.segment
     assert not after.sure

@@ -21,7 +21,8 @@ ENDS_AHEAD = 0.005  # of the diagonal
 END_FAR = 0.05  # of the diagonal: farther off it was another object's tip
 END_CORRECTION = 0.12  # so slow that it adds no tremor
 ASTRAY = 2  # looks in a row
-SLIP = 0.5  # confidence below which it may have _slipped off
+# Confidence below which it may have _slipped off: in one picture, on the whole over some.
+SLIP, SLIDE, SLIDE_MEMORY = 0.5, 0.75, 0.8
 LASTED = 15
 HUNT_FOR_S = 2.0  # after it was lost
 HUNT_BRIEF_S = 0.5  # for what was never held for long
@@ -48,7 +49,8 @@ class Slot:
     _ended_s: float = -math.inf
     ends_ahead: bool = False  # the last look at its end saw it farther on
     _astray: int = 0  # looks in a row that saw its end elsewhere
-    _slipped: bool = False  # hardly followed once since its end was seen here
+    _slipped: bool = False  # hardly followed since its end was seen here
+    _followed: float = 1.0  # running mean of the confidence
 
     def hunted(self, t_s: float) -> bool:
         """Whether it was lost so lately that it is sought near there."""
@@ -62,7 +64,7 @@ class Slot:
         """From now on it is `follower`; what came before does not compare."""
         self.follower, self.segment, self.sure = follower, segment, sure
         self._travel, self._astray, self._slipped, self.pictures = None, 0, False, 0
-        self.ends_ahead = False
+        self.ends_ahead, self._followed = False, 1.0
 
     def lose(self, t_s: float) -> None:
         assert self.follower is not None
@@ -80,7 +82,9 @@ class Slot:
         else:
             self._travel = self._travel or Travel(before)
             held = self._travel.step(self.follower, before, now, ground, t_s, held=True)
-        self._slipped |= self.follower.confidence < SLIP
+        confidence = self.follower.confidence
+        self._followed += (1 - SLIDE_MEMORY) * (confidence - self._followed)
+        self._slipped |= confidence < SLIP or self._followed < SLIDE
         return held and not (self._slipped and self.follower.still)  # then it stands on the ground
 
     def end_elsewhere(self, grey: Grey, t_s: float, diagonal: float) -> End | None:
