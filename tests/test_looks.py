@@ -64,6 +64,15 @@ def test_half_the_size_stands_where_it_shows_more_and_more_surely(monkeypatch: p
     )  # pieces of stitches
 
 
+def test_half_the_size_is_aimed_before_it_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubtful = stitches([0.82] * 7)
+    small = {40: stitches([0.75] * 7, length_px=39.0), 32: stitches([0.9] * 7)}
+    assert read(monkeypatch, {80: doubtful, **small})[0].stitch_px == pytest.approx(32.5)
+    # Aimed back at what was seen before it tells nothing new, a little surer or not.
+    again = {40: stitches([0.75] * 7, length_px=90.0), 75: stitches([0.9] * 7)}
+    assert read(monkeypatch, {80: doubtful, **again})[0].stitch_px == 80
+
+
 def test_what_is_hardly_seen_is_not_aimed_at(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = {48: stitches([0.2], length_px=20.0), 20: stitches([0.8] * 30)}
     view, sizes = read(monkeypatch, ticks)

@@ -101,8 +101,8 @@ def sample_wound(
     if tight and rng.random() < 0.5:  # the bite on the knot's side hardly off the cut
         short = stitch * float(rng.uniform(0.08, 0.3))
         row = replace(row, bite_mm=(stitch - short, short) if row.knot_side > 0 else (short, stitch - short))
-    if on_bite:  # a knot lies against the bite, from within; on thin rubber it slips out over it
-        sit = inset / 0.15 * 1.6 - (1.1 if kit == "rubber" else 0.3)  # in radii of the knot
+    if on_bite:  # a knot lies against the bite, from within; on thin rubber over it
+        sit = inset / 0.15 * 1.6 - (0.8 if kit == "rubber" else 0.3)  # in radii of the knot
         row = replace(row, knot_inset=sit * row.knot_size * diameter / stitch)
     stitched = _which_stitched(n, kit, rng)
     bare = technique in ("subcuticular", "buried")

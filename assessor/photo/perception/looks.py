@@ -20,6 +20,7 @@ _GOOD_CENTRE = 0.22  # of a stitch that the incision may be off the middle
 _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be tried as well
 _LITTLE = 1.0  # worth of a view that shows a stitch at most
 _DOUBT = 0.9  # mean confidence below which half the size is tried: a ruler beside the row doubles it
+_SMALLER = 0.75
 _OTHER_SIZES = (0.6, 1.6)
 _AS_SURE_PX = 2.0  # spread of a closer look's bite that makes it as sure as the first look's
 _SHOWN = 0.3  # mean confidence from which stitches are worth aiming at: below, a ruler's ticks may be
@@ -53,10 +54,11 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         best = max([best, *other], key=lambda v: v.worth)
     best = _aimed(photo, best, known)
     if best.worth >= _LITTLE and _sureness(best) < _DOUBT:
-        half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
+        half = _aimed(photo, _look(photo, best.strip.curve, best.stitch_px / 2, known), known)
         alike = len(half.stitches) == len(best.stitches)
-        if half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
-            best = _aimed(photo, half, known)
+        smaller = half.stitch_px < _SMALLER * best.stitch_px  # else it was aimed at the same again
+        if smaller and half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
+            best = half
     return _seen_closer(photo, best)
 
 
