@@ -19,8 +19,8 @@ from typing import Annotated
 
 import typer
 
-# The two photos that the targets speak of: a crop of the web, a phone's 12 MP.
-SIZES = ((640, 640), (4000, 3000))
+# What the targets speak of: a crop of the web, a phone's 12 MP. Of these several: pads need one look to many.
+PADS = ((640, 640, 1), (4000, 3000, 5))  # width, height, number
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -44,7 +44,7 @@ class Cost:
 @app.command()
 def main(
     photos: Annotated[
-        list[Path] | None, typer.Argument(metavar="PHOTO", help="Photos; without any, two are rendered.")
+        list[Path] | None, typer.Argument(metavar="PHOTO", help="Photos; without any, some are rendered.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Measurements of each step.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of the table.")] = False,
@@ -55,19 +55,20 @@ def main(
     typer.echo(json.dumps([asdict(c) for c in costs], indent=1) if as_json else table(costs))
 
 
-def rendered(folder: Path, seed: int = 0) -> list[Path]:
-    """A pad in both sizes, as JPEG files of a phone's quality."""
+def rendered(folder: Path) -> list[Path]:
+    """Pads in both sizes, as JPEG files of a phone's quality."""
     import cv2
     import numpy as np
 
     from assessor.render.scene import render_photo
 
     paths = []
-    for width, height in SIZES:
-        pad = render_photo(np.random.default_rng(seed), width, height, kit="silicone", wounds=1)
-        path = folder / f"pad-{width}x{height}.jpg"
-        cv2.imwrite(str(path), pad.bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])
-        paths.append(path)
+    for width, height, number in PADS:
+        for seed in range(number):
+            pad = render_photo(np.random.default_rng(seed), width, height, kit="silicone", wounds=1)
+            path = folder / f"pad-{width}x{height}-{seed}.jpg"
+            cv2.imwrite(str(path), pad.bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            paths.append(path)
     return paths
 
 

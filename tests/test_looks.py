@@ -65,9 +65,13 @@ def test_half_the_size_stands_where_it_shows_more_and_more_surely(monkeypatch: p
 
 
 def test_half_the_size_is_aimed_before_it_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    doubtful = stitches([0.82] * 7)
+    doubtful = stitches([0.7] * 7)
     small = {40: stitches([0.75] * 7, length_px=39.0), 32: stitches([0.9] * 7)}
     assert read(monkeypatch, {80: doubtful, **small})[0].stitch_px == pytest.approx(32.5)
+    # Of so little it is not worth another look.
+    little = {40: stitches([0.6] * 7, length_px=39.0), 32: stitches([0.9] * 7)}
+    view, sizes = read(monkeypatch, {80: doubtful, **little})
+    assert (view.stitch_px, sizes) == (80.0, [80, 40])
     # Aimed back at what was seen before it tells nothing new, a little surer or not.
     again = {40: stitches([0.75] * 7, length_px=90.0), 75: stitches([0.9] * 7)}
     assert read(monkeypatch, {80: doubtful, **again})[0].stitch_px == 80

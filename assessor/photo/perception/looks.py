@@ -54,11 +54,13 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         best = max([best, *other], key=lambda v: v.worth)
     best = _aimed(photo, best, known)
     if best.worth >= _LITTLE and _sureness(best) < _DOUBT:
-        half = _aimed(photo, _look(photo, best.strip.curve, best.stitch_px / 2, known), known)
-        alike = len(half.stitches) == len(best.stitches)
-        smaller = half.stitch_px < _SMALLER * best.stitch_px  # else it was aimed at the same again
-        if smaller and half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
-            best = half
+        half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
+        if sum(s.confidence for s in half.stitches) > best.worth:  # what it may be worth at a better size
+            half = _aimed(photo, half, known)
+            alike = len(half.stitches) == len(best.stitches)
+            smaller = half.stitch_px < _SMALLER * best.stitch_px  # else it was aimed at the same again
+            if smaller and half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
+                best = half
     return _seen_closer(photo, best)
 
 
