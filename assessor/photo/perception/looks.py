@@ -20,7 +20,7 @@ _GOOD_CENTRE = 0.22  # of a stitch that the incision may be off the middle
 _BENT = 0.3  # of a stitch by which a course must bend for a straight one to be tried as well
 _LITTLE = 1.0  # worth of a view that shows a stitch at most
 _DOUBT = 0.9  # mean confidence below which half the size is tried: a ruler beside the row doubles it
-_SMALLER = 0.75
+_SMALLER = 0.75  # of the size: a half that was aimed back above that is the same look again
 _OTHER_SIZES = (0.6, 1.6)
 _AS_SURE_PX = 2.0  # spread of a closer look's bite that makes it as sure as the first look's
 _SHOWN = 0.3  # mean confidence from which stitches are worth aiming at: below, a ruler's ticks may be
@@ -58,7 +58,7 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         if sum(s.confidence for s in half.stitches) > best.worth:  # what it may be worth at a better size
             half = _aimed(photo, half, known)
             alike = len(half.stitches) == len(best.stitches)
-            smaller = half.stitch_px < _SMALLER * best.stitch_px  # else it was aimed at the same again
+            smaller = half.stitch_px < _SMALLER * best.stitch_px
             if smaller and half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
                 best = half
     return _seen_closer(photo, best)
