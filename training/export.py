@@ -1,4 +1,4 @@
-"""Write a trained network as ONNX into the package and check that cv2.dnn says the same.
+"""Write a trained network as ONNX into the package and check that onnxruntime says the same.
 
 python -m training.export coarse fine technique
 """
@@ -18,14 +18,14 @@ from training.train import checkpoint
 MODELS = Path(__file__).parent.parent / "assessor" / "models"
 
 
-# (channels, height, width) of an input, and another width where a network is given any: it is convolutions
-# throughout, and cv2.dnn's classic engine, which takes fixed sizes alone, fits it to each picture
+# (n, channels, height, width) of an input, and another it has to take: strips have any width, wounds any
+# number of stitches
 SHAPES = {
-    "coarse": ((3, 320, 320), 320),
-    "fine": ((3, 128, 320), 736),
-    "incision": ((3, 96, 320), 736),
-    "bites": ((3, 64, 160), 160),
-    "technique": ((19, 64, 160), 368),
+    "coarse": ((1, 3, 320, 320), (1, 3, 320, 320)),
+    "fine": ((1, 3, 128, 320), (1, 3, 128, 736)),
+    "incision": ((1, 3, 96, 320), (1, 3, 96, 736)),
+    "bites": ((2, 3, 64, 160), (7, 3, 64, 160)),
+    "technique": ((1, 19, 64, 160), (1, 19, 64, 368)),
 }
 
 
@@ -35,20 +35,21 @@ def export(kind: str) -> Path:
     net.load_state_dict(saved["average"])
     net.eval()
     target = MODELS / f"{kind}.onnx"
-    (channels, height, width), other = SHAPES[kind]
+    shape, other = SHAPES[kind]
+    many = torch.export.Dim("many")
+    free = {k: many if k == 0 else 16 * many for k in range(4) if shape[k] != other[k]}
     torch.onnx.export(
-        net, (torch.rand(1, channels, height, width),), str(target), dynamo=True, external_data=False,
-        verbose=False,
+        net, (torch.rand(shape),), str(target), input_names=["x"], dynamic_shapes=(free,), dynamo=True,
+        external_data=False, verbose=False,
     )  # fmt: skip
-    for w in {width, other}:
-        x = torch.rand(1, channels, height, w)
-        cv_net = read_network(target)
-        cv_net.setInput(x.numpy())
+    onnx = read_network(target.read_bytes())
+    for size in {shape, other}:
+        x = torch.rand(size)
+        (given,) = onnx.run(None, {"x": x.numpy()})
         with torch.no_grad():
-            expected = net(x).numpy()
-        gap = float(np.abs(cv_net.forward() - expected).max())
+            gap = float(np.abs(given - net(x).numpy()).max())
         if gap > 1e-3:
-            raise SystemExit(f"{kind}: cv2.dnn differs from torch by {gap} at {(channels, height, w)}")
+            raise SystemExit(f"{kind}: onnxruntime differs from torch by {gap} at {size}")
     print(kind, "step", saved["step"], "bytes", target.stat().st_size)
     return target
 

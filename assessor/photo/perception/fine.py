@@ -96,16 +96,12 @@ def _peaks(heat: Array, least: float, radius: int) -> list[tuple[int, int]]:
 
 def _around(values: Array, weight: Array, y: int, x: int) -> Points:
     """The offsets at a peak, averaged over its nearest cells so that each votes for the same two bites."""
-    h, w = weight.shape
-    total, sum_weight = np.zeros(4), 0.0
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            if 0 <= y + dy < h and 0 <= x + dx < w:
-                g = float(weight[y + dy, x + dx])
-                shift = np.array([dx, dy, dx, dy]) / OFFSET_UNIT
-                total += g * (values[:, y + dy, x + dx] + shift)
-                sum_weight += g
-    result: Points = total / sum_weight
+    y0, x0 = max(0, y - 1), max(0, x - 1)
+    share = weight[y0 : y + 2, x0 : x + 2].astype(float)
+    near = values[:, y0 : y + 2, x0 : x + 2].copy()
+    near[::2] += (np.arange(x0, x0 + share.shape[1]) - x) / OFFSET_UNIT
+    near[1::2] += (np.arange(y0, y0 + share.shape[0]) - y)[:, None] / OFFSET_UNIT
+    result: Points = (near * share).sum((1, 2)) / share.sum()
     return result
 
 
@@ -117,16 +113,16 @@ def _settle(heat: Array, guess: Points, reach: int = 4) -> tuple[Points, float]:
     y0, y1 = max(0, round(y) - reach), min(h, round(y) + reach + 1)
     if x0 >= x1 or y0 >= y1:
         return guess, 0.0
-    gy, gx = np.mgrid[y0:y1, x0:x1]
-    near = np.exp(-((gx - x) ** 2 + (gy - y) ** 2) / (2 * 1.8**2))
-    weight = heat[y0:y1, x0:x1].astype(float) * near
-    iy, ix = np.unravel_index(int(weight.argmax()), weight.shape)
-    hot = float(heat[y0 + iy, x0 + ix])
-    if weight[iy, ix] < 0.05:
+    gx, gy = np.arange(x0, x1), np.arange(y0, y1)
+    around = heat[y0:y1, x0:x1].astype(float)
+    near = np.exp(((gx - x) ** 2 + (gy - y)[:, None] ** 2) / (-2 * 1.8**2))
+    iy, ix = np.unravel_index(int((around * near).argmax()), around.shape)
+    hot = float(around[iy, ix])
+    if hot * near[iy, ix] < 0.05:
         return guess, hot
-    close = (np.abs(gx - gx[iy, ix]) <= 2) & (np.abs(gy - gy[iy, ix]) <= 2)
-    weight = heat[y0:y1, x0:x1] ** 2 * close + 1e-9
-    seen = np.array([(weight * gx).sum(), (weight * gy).sum()]) / weight.sum()
+    rows, columns = slice(max(0, iy - 2), iy + 3), slice(max(0, ix - 2), ix + 3)
+    weight = around[rows, columns] ** 2
+    seen = np.array([weight.sum(0) @ gx[columns], weight.sum(1) @ gy[rows]]) / weight.sum()
     settled: Points = guess + min(1.0, 1.5 * hot) * (seen - guess)
     return settled, hot
 

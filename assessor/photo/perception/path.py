@@ -14,21 +14,19 @@ def best_path(gain: Points, step_cost: float = 0.4) -> NDArray[np.int64]:
     Each such step costs `step_cost`. Dynamic programming, O(h w).
     """
     h, w = gain.shape
-    rows, total = np.arange(h), gain[:, 0]
-    back = np.zeros((w, h), np.int64)
+    columns = np.ascontiguousarray(gain.T)
+    back = np.zeros((w, h), np.int8)
     fenced = np.full(h + 2, -np.inf)
+    total, above, below = fenced[1:-1], fenced[:-2], fenced[2:]
+    total[:] = columns[0]
     for x in range(1, w):
-        fenced[1:-1] = total
-        above, below = fenced[:-2] - step_cost, fenced[2:] - step_cost
-        best = np.maximum(total, above)
-        step = np.where(above > total, -1, 0)
-        step[below > best] = 1
-        total = np.maximum(best, below) + gain[:, x]
-        back[x] = rows + step
+        other = np.maximum(above, below) - step_cost
+        back[x] = (other > total) * np.where(above >= below, -1, 1)
+        total[:] = np.maximum(total, other) + columns[x]
     path = np.zeros(w, np.int64)
     path[-1] = int(total.argmax())
     for x in range(w - 1, 0, -1):
-        path[x - 1] = back[x, path[x]]
+        path[x - 1] = path[x] + back[x, path[x]]
     return path
 
 

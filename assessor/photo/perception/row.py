@@ -47,14 +47,11 @@ def choose(candidates: list[StripStitch], incision: Points, known: Calibration) 
 
 def apart(stitches: list[RowStitch]) -> list[RowStitch]:
     """Where the closer look sees two stitches in one place, their bites are where the first look saw them."""
-
-    def taken(k: int) -> bool:
-        return any(_conflict(stitches[k].bites, s.bites) for j, s in enumerate(stitches) if j != k)
-
-    def at_first(s: RowStitch) -> RowStitch:
-        return replace(s, bites=s.seen.bites, spread_px=s.seen.spread_px)
-
-    return [at_first(s) if taken(k) else s for k, s in enumerate(stitches)]
+    taken = _conflicts(np.array([s.bites for s in stitches]).reshape(-1, 2, 2)).sum(0) > 0
+    return [
+        replace(s, bites=s.seen.bites, spread_px=s.seen.spread_px) if taken[k] else s
+        for k, s in enumerate(stitches)
+    ]
 
 
 def _cues(c: StripStitch, incision: Points, usual: float | None) -> Points:
@@ -94,11 +91,12 @@ def _length(c: StripStitch) -> float:
 
 def _without_doubles(candidates: list[RowStitch]) -> list[RowStitch]:
     """Of candidates that share both bites, or that cross each other, the surer one."""
-    kept: list[RowStitch] = []
-    for c in sorted(candidates, key=lambda c: -c.confidence):
-        if all(not _conflict(c.seen.bites, k.seen.bites) for k in kept):
-            kept.append(c)
-    return sorted(kept, key=lambda c: float(c.seen.bites[:, 0].mean()))
+    conflicts = _conflicts(np.array([c.seen.bites for c in candidates]).reshape(-1, 2, 2))
+    kept: list[int] = []
+    for k in sorted(range(len(candidates)), key=lambda k: -candidates[k].confidence):
+        if not conflicts[k, kept].any():
+            kept.append(k)
+    return sorted((candidates[k] for k in kept), key=lambda c: float(c.seen.bites[:, 0].mean()))
 
 
 def _without_forks(stitches: list[RowStitch]) -> list[RowStitch]:
@@ -148,24 +146,29 @@ def _without_second_strands(stitches: list[RowStitch]) -> list[RowStitch]:
     return stitches
 
 
-def _conflict(a: Points, b: Points) -> bool:
-    """Whether two stitches (2, 2) share both bites or cross."""
-    ends = np.linalg.norm(a - b, axis=1)
-    length = max(1.0, min(float(np.linalg.norm(s[1] - s[0])) for s in (a, b)))
-    if ends.max() < 0.15 * length or ends.sum() < 0.2 * length:
-        return True
-    return _cross(a, b)
+def _conflicts(bites: Points) -> NDArray[np.bool_]:
+    """Which stitches (n, 2, 2) share both bites or cross, (n, n); none does so with itself."""
+    chord = bites[:, 1] - bites[:, 0]
+    size = np.maximum(np.linalg.norm(chord, axis=1), 1.0)
+    length = np.minimum(size[:, None], size[None])
+    ends = np.linalg.norm(bites[:, None] - bites[None], axis=3)
+    same = (ends.max(2) < 0.15 * length) | (ends.sum(2) < 0.2 * length)
+    conflicts: NDArray[np.bool_] = same | _cross(bites[:, 0], chord)
+    np.fill_diagonal(conflicts, False)
+    return conflicts
 
 
-def _cross(p: Points, q: Points) -> bool:
-    """Whether two strands cross; not where a running row's strands meet, at an end of both."""
-    d, e = p[1] - p[0], q[1] - q[0]
-    turn = float(d[0] * e[1] - d[1] * e[0])
-    if turn == 0.0:
-        return False
-    between = q[0] - p[0]
-    on_p = float(between[0] * e[1] - between[1] * e[0]) / turn
-    on_q = float(between[0] * d[1] - between[1] * d[0]) / turn
-    if not (0 < on_p < 1 and 0 < on_q < 1):
-        return False
-    return max(min(on_p, 1 - on_p), min(on_q, 1 - on_q)) > _AT_END
+def _cross(start: Points, chord: Points) -> NDArray[np.bool_]:
+    """Which strands (n, 2) cross, (n, n); not where a running row's strands meet, at an end of both."""
+
+    def turn(a: Points, b: Points) -> Points:
+        result: Points = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+        return result
+
+    between = start[None] - start[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):  # parallel strands meet nowhere
+        on = turn(between, chord[None]) / turn(chord[:, None], chord[None])  # of the first, from its start
+    from_end = np.minimum(on, 1 - on)
+    both = np.stack([from_end, from_end.T])
+    crossing: NDArray[np.bool_] = (both.min(0) > 0) & (both.max(0) > _AT_END)
+    return crossing
