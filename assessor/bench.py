@@ -153,6 +153,8 @@ def table(costs: Sequence[Cost]) -> str:
         times = (c.decode_s, c.grade_s, c.overlay_png_s, c.process_s)
         decode, grade, overlay, process = (f"{seconds:.3f}" for seconds in times)
         size = f"{c.photo} ({c.width}x{c.height})"
-        lines.append((size, f"{c.file_mb:.1f}", decode, grade, f"{c.grade_per_decode:.1f}", overlay, process, peak))
+        lines.append(
+            (size, f"{c.file_mb:.1f}", decode, grade, f"{c.grade_per_decode:.1f}", overlay, process, peak)
+        )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
