@@ -26,10 +26,11 @@ def kinds(n: int, pattern: tuple[int, ...] = PATTERN) -> np.ndarray:
 
 
 def damped(rng: np.random.Generator, hz: float, share: float, noise_px: float) -> tuple[Array, Array]:
-    """Times and a track whose pictures between others show only `share` of the tremor, 0.3 px peak."""
+    """Times and a track whose pictures between others show only `share` of the tremor (0.3 px peak) that the
+    others show, which lose two thirds of that themselves."""
     t = times(rng, SECONDS, 30, dropped=0.05)
     tremor = line(t, 0.3, hz, rng.uniform(0, np.pi), rng.uniform(0, 6))
-    tremor[kinds(len(t)) == BETWEEN] *= share
+    tremor *= np.where(kinds(len(t)) == BETWEEN, share, 1.0)[:, None] * (1 - 2 / 3 * (1 - share))
     return t, voluntary(rng, t, 3.0) + tremor + rng.normal(0, noise_px, (len(t), 2))
 
 
@@ -45,24 +46,27 @@ def test_what_pictures_between_others_lose_is_put_right() -> None:
     sure = []
     for seed, hz in enumerate(np.linspace(4.3, 11.6, 16)):
         for errors, known in ((off, True), (off_before, False)):
-            seen = measured(float(hz), 0.75, 0.04, seed, known=known)
+            seen = measured(float(hz), 0.8, 0.03, seed, known=known)
             assert seen.rms is not None
             errors.append(seen.rms / (0.3 / np.sqrt(2)) - 1)
-        seen = measured(float(hz), 0.75, 0.04, seed)
+        seen = measured(float(hz), 0.8, 0.03, seed)
         assert seen.relative_sd is not None
         sure.append(abs(off[-1]) < 2 * seen.relative_sd)
-    assert np.median(off_before) < -0.14
-    assert abs(np.median(off)) < 0.03
+    assert np.median(off_before) < -0.2
+    assert abs(np.median(off)) < abs(np.median(off_before)) / 5
     assert np.mean(np.abs(off) < 0.1) >= 0.9
     assert np.mean(sure) >= 0.9
 
 
-def test_where_nothing_is_lost_little_is_changed_and_the_doubt_is_said() -> None:
+def test_where_nothing_is_lost_the_doubt_about_it_is_said() -> None:
     quiet, loud = (
         [measured(hz, 1.0, noise, seed) for seed, hz in enumerate((4.7, 6.1, 7.9, 9.2, 11.3))]
         for noise in (0.02, 0.07)
     )
-    assert all(one.rms == pytest.approx(0.3 / np.sqrt(2), rel=0.04) for one in quiet)
+    for one in quiet + loud:
+        assert one.rms is not None
+        assert one.relative_sd is not None
+        assert one.rms == pytest.approx(0.3 / np.sqrt(2), rel=2 * one.relative_sd)
     assert max(one.relative_sd or 1.0 for one in quiet) < 0.05
     assert min(one.relative_sd or 0.0 for one in loud) > 0.05
 
