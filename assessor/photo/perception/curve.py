@@ -190,7 +190,8 @@ def cut_strip(
     x = start + np.arange(width) / zoom
     y = (np.arange(height) - (height - 1) / 2) / zoom
     base, normal = curve.frame(x)
-    where = base[None] + y[:, None, None] * normal[None]
+    # an axis at a time: over a last one of two numpy takes five times as long
+    where = np.stack([base[:, k] + y[:, None] * normal[:, k] for k in (0, 1)], -1)
     w, h = photo.size
     covered = (
         (where[..., 0] > -0.5)
