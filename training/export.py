@@ -18,11 +18,11 @@ from training.train import checkpoint
 MODELS = Path(__file__).parent.parent / "assessor" / "models"
 
 
-# (n, channels, height, width) of an input, and another it has to take: strips have any width, wounds any
-# number of stitches
+# (n, channels, height, width) of an input, and another it has to take: strips have any width (in training the
+# fine view's any height, too), wounds any number of stitches
 SHAPES = {
     "coarse": ((1, 3, 320, 320), (1, 3, 320, 320)),
-    "fine": ((1, 3, 128, 320), (1, 3, 128, 736)),
+    "fine": ((1, 3, 128, 320), (1, 3, 192, 736)),
     "incision": ((1, 3, 96, 320), (1, 3, 96, 736)),
     "bites": ((2, 3, 64, 160), (7, 3, 64, 160)),
     "technique": ((1, 19, 64, 160), (1, 19, 64, 368)),
@@ -36,8 +36,8 @@ def export(kind: str) -> Path:
     net.eval()
     target = MODELS / f"{kind}.onnx"
     shape, other = SHAPES[kind]
-    many = torch.export.Dim("many")
-    free = {k: many if k == 0 else 16 * many for k in range(4) if shape[k] != other[k]}
+    some = [torch.export.Dim(f"d{k}") for k in range(4)]
+    free = {k: some[k] if k == 0 else 16 * some[k] for k in range(4) if shape[k] != other[k]}
     torch.onnx.export(
         net, (torch.rand(shape),), str(target), input_names=["x"], dynamic_shapes=(free,), dynamo=True,
         external_data=False, verbose=False,

@@ -86,6 +86,7 @@ class Row:
     hook: float  # how far a strand's end is turned along the incision, share of its length
     knot_side: int  # -1 left, 1 right
     knot_inset: float  # 0 the knot lies on the bite, 1 on the incision, below 0 beyond the bite
+    knot_scatter: float  # how much that differs from stitch to stitch
     knot_size: float  # in thread diameters
     tail_mm: float
     tail_spread: float  # scatter of the tails' direction, rad
@@ -149,8 +150,8 @@ def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Ge
     end = 0 if row.knot_side < 0 else 1
     chord = bites[1 - end] - bites[end]
     length = float(np.linalg.norm(chord))
-    inset = float(np.clip(row.knot_inset + rng.normal(0, 0.08), -0.3, 0.75)) * 0.5
-    knot = bites[end] + chord * inset + rng.normal(0, 0.02 * length, 2)
+    inset = float(np.clip(row.knot_inset + rng.normal(0, row.knot_scatter), -0.3, 0.75)) * 0.5
+    knot = bites[end] + chord * inset + rng.normal(0, 0.25 * row.knot_scatter * length, 2)
     closure.strands.append(_strand(bites[1 - end], knot, row, rng))
     closure.strands.append(_strand(knot, bites[end], row, rng))
     if rng.random() < 0.12:  # a second strand beside the first: a loose loop

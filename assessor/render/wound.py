@@ -90,6 +90,7 @@ def sample_wound(
         hook=float(rng.uniform(-0.12, 0.12)) if rng.random() < (0.6 if kit == "rubber" else 0.15) else 0.0,
         knot_side=-1 if rng.random() < 0.5 else 1,
         knot_inset=inset,
+        knot_scatter=0.08,
         knot_size=float(rng.uniform(1.8, 5.5)),
         tail_mm=stitch * float(rng.uniform(0.5, 1.3) if tight else rng.uniform(0.2, 1.1)),
         tail_spread=float(rng.uniform(0.1, 1.6)),
@@ -104,6 +105,10 @@ def sample_wound(
     if on_bite:  # a knot lies against the bite, from within; on thin rubber over it
         sit = inset / 0.15 * 1.6 - (0.8 if kit == "rubber" else 0.3)  # in radii of the knot
         row = replace(row, knot_inset=sit * row.knot_size * diameter / stitch)
+    if kit != "skin":  # knots of one row here on their bite, there pulled off it
+        uneven = rng.spawn(1)[0]  # its draws apart: another wound looks as it did
+        if uneven.random() < {"silicone": 0.5, "rubber": 0.15}[kit]:
+            row = replace(row, knot_scatter=float(uneven.uniform(0.15, 0.4)))
     stitched = _which_stitched(n, kit, rng)
     bare = technique in ("subcuticular", "buried")
     if technique in ("horizontal_mattress", "figure_of_eight"):
