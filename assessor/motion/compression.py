@@ -47,10 +47,8 @@ class Shown:
 
     def of(self, kinds: Kinds) -> Array:
         """(n,) the share that each picture shows."""
-        shown: Array = np.where(kinds == BETWEEN, self.between, 1.0) * np.where(
-            kinds == ALONE, 1.0, self._forward
-        )
-        return shown
+        forward = self._forward
+        return np.select([kinds == ALONE, kinds == BETWEEN], [1.0, forward * self.between], forward)
 
     def relative_sd(self, kinds: Kinds) -> float:
         """Of an amplitude that was had with `of` these pictures."""

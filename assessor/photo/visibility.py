@@ -219,8 +219,8 @@ def _band(shape: tuple[int, ...], bites: Floats, width_px: float) -> NDArray[np.
 
 
 def _glare(bgr: NDArray[np.uint8], unit_px: float) -> NDArray[np.uint8]:
-    """1 on saturated blobs wider than a thread."""
-    bright = (cv2.inRange(bgr, (CLIPPED_BRIGHT,) * 3, (255,) * 3) > 0).astype(np.uint8)
+    """255 on saturated blobs wider than a thread."""
+    bright = cv2.inRange(bgr, (CLIPPED_BRIGHT,) * 3, (255,) * 3)
     size = max(3, round(GLARE_CORE * unit_px) | 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     return np.asarray(cv2.morphologyEx(bright, cv2.MORPH_OPEN, kernel), np.uint8)
