@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from assessor.errors import QualityError
+from assessor.photo.perception.curve import Pyramid
 from assessor.photo.quality import check
 from assessor.photo.visibility import blur_px, see
 from assessor.results import Notice, Scale, StitchFinding, WoundFinding
@@ -77,7 +78,7 @@ def codes(notices: tuple[Notice, ...]) -> set[str]:
 @pytest.mark.parametrize("thread", [BLACK, (235, 235, 240), (200, 90, 40)])
 def test_thread_width_is_that_of_the_drawn_thread(thread_px: float, thread: tuple[int, int, int]) -> None:
     bgr, wound = pad(120, thread_px, thread=thread)
-    seen = see(bgr, wound)
+    seen = see(Pyramid(bgr), wound)
     assert seen is not None
     assert seen.thread_px == pytest.approx(thread_px, abs=0.4)
     assert seen.visible_share == 1.0
@@ -89,7 +90,7 @@ def test_thread_width_is_that_of_the_drawn_thread(thread_px: float, thread: tupl
 @pytest.mark.parametrize("share", [0.04, 0.08, 0.12])
 def test_blur_is_found_whatever_size_and_noise(size: float, noise: float, share: float) -> None:
     bgr, wound = pad(80 * size, 6 * size, blur=share * 80 * size, noise=noise, count=4)
-    seen = see(bgr, wound)
+    seen = see(Pyramid(bgr), wound)
     assert seen is not None
     assert seen.blur_px is not None
     # a thin thread reads up to a third too sharp
@@ -111,7 +112,8 @@ def test_noise_does_not_pass_for_sharpness() -> None:
     # a faint thread, much blurred: the noise holds as much fine detail as the thread does
     reads = []
     for noise in (0.0, 10.0):
-        seen = see(*pad(90, 12, thread=(110, 135, 175), blur=12, noise=noise, count=8))
+        bgr, wound = pad(90, 12, thread=(110, 135, 175), blur=12, noise=noise, count=8)
+        seen = see(Pyramid(bgr), wound)
         assert seen is not None
         assert seen.blur_px is not None
         reads.append(seen.blur_px)
@@ -125,9 +127,9 @@ def test_a_plain_surface_has_no_blur_to_tell() -> None:
 
 def test_visibility_without_a_whole_stitch_is_none() -> None:
     bgr, wound = pad()
-    assert see(bgr, WoundFinding(wound.incision_px, 0.9, 1.0, ())) is None
+    assert see(Pyramid(bgr), WoundFinding(wound.incision_px, 0.9, 1.0, ())) is None
     cut = tuple(stitch(np.array(s.bites_px), cut=True) for s in wound.stitches)
-    assert see(bgr, WoundFinding(wound.incision_px, 0.9, 1.0, cut)) is None
+    assert see(Pyramid(bgr), WoundFinding(wound.incision_px, 0.9, 1.0, cut)) is None
 
 
 # ---- what is said ----------------------------------------------------------------------------------
@@ -136,44 +138,44 @@ def test_visibility_without_a_whole_stitch_is_none() -> None:
 @pytest.mark.parametrize("stitch_px", [60.0, 90.0, 400.0])
 def test_a_good_photo_gives_no_warning(stitch_px: float) -> None:
     bgr, wound = pad(stitch_px, 0.07 * stitch_px, count=4)
-    assert check(bgr, (wound,)) == ()
+    assert check(Pyramid(bgr), (wound,)) == ()
 
 
 def test_a_read_only_photo_will_do() -> None:
     bgr, wound = pad()
     bgr.setflags(write=False)
-    assert check(bgr, (wound,)) == ()
+    assert check(Pyramid(bgr), (wound,)) == ()
 
 
 def test_no_wound() -> None:
     bgr, _ = pad()
-    assert codes(check(bgr, ())) == {"no_wound"}
-    assert codes(check(np.zeros((300, 400, 3), np.uint8), ())) == {"no_wound", "too_dark"}
-    assert codes(check(np.full((300, 400, 3), 255, np.uint8), ())) == {"no_wound", "overexposed"}
-    assert codes(check(np.full((300, 400, 3), 128, np.uint8), ())) == {"no_wound"}
-    assert codes(check(cv2.GaussianBlur(bgr, (0, 0), 12), ())) == {"no_wound", "blurred"}
+    assert codes(check(Pyramid(bgr), ())) == {"no_wound"}
+    assert codes(check(Pyramid(np.zeros((300, 400, 3), np.uint8)), ())) == {"no_wound", "too_dark"}
+    assert codes(check(Pyramid(np.full((300, 400, 3), 255, np.uint8)), ())) == {"no_wound", "overexposed"}
+    assert codes(check(Pyramid(np.full((300, 400, 3), 128, np.uint8)), ())) == {"no_wound"}
+    assert codes(check(Pyramid(cv2.GaussianBlur(bgr, (0, 0), 12)), ())) == {"no_wound", "blurred"}
 
 
 def test_a_wound_without_its_parts() -> None:
     bgr, wound = pad()
-    assert codes(check(bgr, (WoundFinding(wound.incision_px, 0.9, 1.0, ()),))) == {"no_stitches"}
-    assert codes(check(bgr, (WoundFinding(None, 0.0, 0.0, wound.stitches),))) == {"no_incision"}
+    assert codes(check(Pyramid(bgr), (WoundFinding(wound.incision_px, 0.9, 1.0, ()),))) == {"no_stitches"}
+    assert codes(check(Pyramid(bgr), (WoundFinding(None, 0.0, 0.0, wound.stitches),))) == {"no_incision"}
 
 
 def test_stitches_that_are_doubtful_on_the_whole_are_told() -> None:
     bgr, wound = pad()
     unsure = replace(wound, stitches=tuple(replace(s, confidence=0.4) for s in wound.stitches))
-    assert codes(check(bgr, (unsure,))) == {"stitches_doubtful"}
+    assert codes(check(Pyramid(bgr), (unsure,))) == {"stitches_doubtful"}
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.02, set()), (0.1, {"blurred"}), (0.3, "too_blurred")])
 def test_blur_is_warned_of_and_then_refused(share: float, expected: set[str] | str) -> None:
     bgr, wound = pad(90, 12, blur=share * 90, margin=2.5)
     if isinstance(expected, set):
-        assert codes(check(bgr, (wound,))) == expected
+        assert codes(check(Pyramid(bgr), (wound,))) == expected
     else:
         with pytest.raises(QualityError) as caught:
-            check(bgr, (wound,))
+            check(Pyramid(bgr), (wound,))
         assert caught.value.code == expected
 
 
@@ -188,27 +190,27 @@ def test_blur_is_warned_of_and_then_refused(share: float, expected: set[str] | s
 )
 def test_pixels_a_thread(stitch_px: float, thread_px: float, expected: set[str]) -> None:
     bgr, wound = pad(stitch_px, thread_px)
-    assert codes(check(bgr, (wound,))) == expected
+    assert codes(check(Pyramid(bgr), (wound,))) == expected
 
 
 def test_stitches_of_a_few_pixels_are_refused() -> None:
     bgr, wound = pad(7.0, 1.0)
     with pytest.raises(QualityError) as caught:
-        check(bgr, (wound,))
+        check(Pyramid(bgr), (wound,))
     assert caught.value.code == "stitches_too_small"
     assert "closer" in caught.value.hint
 
 
 def test_a_thread_like_the_pad() -> None:
     bgr, wound = pad(thread=(153, 178, 218))
-    assert "thread_faint" in codes(check(bgr, (wound,)))
+    assert "thread_faint" in codes(check(Pyramid(bgr), (wound,)))
 
 
 def test_too_dark() -> None:
     bgr, wound = pad()
-    assert "too_dark" in codes(check((bgr * 0.12).astype(np.uint8), (wound,)))
+    assert "too_dark" in codes(check(Pyramid((bgr * 0.12).astype(np.uint8)), (wound,)))
     with pytest.raises(QualityError) as caught:
-        check((bgr * 0.05).astype(np.uint8), (wound,))
+        check(Pyramid((bgr * 0.05).astype(np.uint8)), (wound,))
     assert caught.value.code == "too_dark"
 
 
@@ -216,18 +218,18 @@ def test_overexposed() -> None:
     bgr, wound = pad()
     burnt = bgr.copy()
     burnt[: bgr.shape[0] // 2] = np.maximum(bgr[: bgr.shape[0] // 2], 252)
-    assert "overexposed" in codes(check(burnt, (wound,)))
+    assert "overexposed" in codes(check(Pyramid(burnt), (wound,)))
     with pytest.raises(QualityError) as caught:
-        check(np.full_like(bgr, 255), (wound,))
+        check(Pyramid(np.full_like(bgr, 255)), (wound,))
     assert caught.value.code == "overexposed"
 
 
 def test_a_white_thread_is_not_glare_but_a_reflection_on_a_bite_is() -> None:
     bgr, wound = pad(thread=(255, 255, 255), noise=0)
-    assert codes(check(bgr, (wound,))) == set()
+    assert codes(check(Pyramid(bgr), (wound,))) == set()
     x, y = (round(v) for v in wound.stitches[2].bites_px[0])
     cv2.circle(bgr, (x, y), 14, (255, 255, 255), -1)
-    (notice,) = check(bgr, (wound,))
+    (notice,) = check(Pyramid(bgr), (wound,))
     assert notice.code == "glare"
     assert "1 bite" in notice.text
 
@@ -245,17 +247,17 @@ def test_an_incision_that_ends_at_the_frame(turns: int) -> None:
         line = np.stack([line[..., 1], bgr.shape[1] - 1 - line[..., 0]], axis=-1)
         bgr = np.ascontiguousarray(np.rot90(bgr))
     turned = wound_of(bites, [(float(x), float(y)) for x, y in line])
-    assert codes(check(bgr, (turned,))) == {"wound_at_frame"}
+    assert codes(check(Pyramid(bgr), (turned,))) == {"wound_at_frame"}
 
 
 def test_stitches_cut_by_the_frame() -> None:
     bgr, wound = pad()
     cut = (stitch(np.array(wound.stitches[0].bites_px), cut=True), *wound.stitches[1:])
-    (notice,) = check(bgr, (WoundFinding(wound.incision_px, 0.9, 1.0, cut),))
+    (notice,) = check(Pyramid(bgr), (WoundFinding(wound.incision_px, 0.9, 1.0, cut),))
     assert notice.code == "stitches_cut"
     assert notice.text.startswith("1 stitch")
     every = tuple(stitch(np.array(s.bites_px), cut=True) for s in wound.stitches)
-    found = codes(check(bgr, (WoundFinding(wound.incision_px, 0.9, 1.0, every),)))
+    found = codes(check(Pyramid(bgr), (WoundFinding(wound.incision_px, 0.9, 1.0, every),)))
     assert found == {"stitches_cut", "no_whole_stitch"}
 
 
@@ -272,7 +274,7 @@ def test_stitches_cut_by_the_frame() -> None:
 )
 def test_scale_and_suture_size(mm_per_px: float, size: str | None, expected: set[str]) -> None:
     bgr, wound = pad(120, 8)
-    assert codes(check(bgr, (wound,), Scale(mm_per_px, 0.01, "given"), size)) == expected
+    assert codes(check(Pyramid(bgr), (wound,), Scale(mm_per_px, 0.01, "given"), size)) == expected
 
 
 def test_a_poor_wound_beside_a_good_one_is_warned_of_not_refused() -> None:
@@ -280,11 +282,11 @@ def test_a_poor_wound_beside_a_good_one_is_warned_of_not_refused() -> None:
     poor, _ = pad(90, 12, blur=27)
     second = pad(90, 7, at=(good.shape[1], 0))[1]
     both = np.hstack([good, poor])
-    notices = check(both, (first, second))
+    notices = check(Pyramid(both), (first, second))
     assert codes(notices) == {"blurred"}
     assert notices[0].text.startswith("Wound 2: ")
     with pytest.raises(QualityError):
-        check(both, (second,))
+        check(Pyramid(both), (second,))
 
 
 @pytest.mark.parametrize("shape", [(24, 64, 3), (64, 24, 3), (31, 102, 3)])
@@ -295,7 +297,7 @@ def test_stitches_anywhere_never_crash_it(shape: tuple[int, int, int]) -> None:
         bites = rng.uniform(-20, 130, (int(rng.integers(1, 5)), 2, 2))
         line = [(float(x), float(y)) for x, y in rng.uniform(-5, 110, (3, 2))]
         try:
-            notices = check(bgr, (wound_of(bites, line),), Scale(0.1, 0.02, "given"), "4-0")
+            notices = check(Pyramid(bgr), (wound_of(bites, line),), Scale(0.1, 0.02, "given"), "4-0")
         except QualityError:
             continue
         codes(notices)

@@ -70,7 +70,7 @@ def assess(
     if seen is not None:
         findings = correct(findings, seen, photo.info.width, photo.info.height)
     scale, scale_notices = find_scale(halves, findings, options.scale_options(), rows.result())
-    quality_notices = check(photo.bgr, findings, scale, options.suture_size)
+    quality_notices = check(halves, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options, rubric) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]
     notices = [*photo.notices, *quality_notices, *scale_notices, *wound_notices]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from assessor.errors import QualityError
 from assessor.photo.metrics import doubtful
+from assessor.photo.perception.curve import Pyramid
 from assessor.photo.visibility import CLIPPED_BRIGHT, CLIPPED_DARK, Visibility, blur_px, see
 from assessor.results import Notice, Scale, WoundFinding
 
@@ -67,24 +68,24 @@ USP_DIAMETER_MM: dict[str, tuple[float, float]] = {
 
 
 def check(
-    bgr: NDArray[np.uint8],
+    photo: Pyramid,
     wounds: tuple[WoundFinding, ...],
     scale: Scale | None = None,
     suture_size: str | None = None,
 ) -> tuple[Notice, ...]:
-    """Warnings about an upright photo (h, w, 3) and the wounds found on it, one of a code.
+    """Warnings about an upright photo and the wounds found on it, one of a code.
 
     Raises QualityError (stitches_too_small, too_blurred, too_dark, overexposed) where this holds for
     every wound that has stitches; a poor wound beside a good one is warned of.
     """
     if not wounds:
-        return (*_overview(bgr), Notice("no_wound", _NO_WOUND))
-    seen = [see(bgr, wound) for wound in wounds]
+        return (*_overview(photo.level(0)), Notice("no_wound", _NO_WOUND))
+    seen = [see(photo, wound) for wound in wounds]
     with_stitches = [v for v in seen if v is not None]
     _refuse_unusable(with_stitches)
     notices: dict[str, Notice] = {}
     for number, (wound, visibility) in enumerate(zip(wounds, seen, strict=True), 1):
-        found = list(_at_frame(bgr, wound, visibility))
+        found = list(_at_frame(photo, wound, visibility))
         if visibility is not None:
             found += [*_visibility_notices(visibility), *_size_notices(visibility, scale, suture_size)]
         elif wound.stitches:
@@ -208,7 +209,7 @@ def _size_notices(seen: Visibility, scale: Scale | None, suture_size: str | None
         )
 
 
-def _at_frame(bgr: NDArray[np.uint8], wound: WoundFinding, seen: Visibility | None) -> Iterator[Notice]:
+def _at_frame(photo: Pyramid, wound: WoundFinding, seen: Visibility | None) -> Iterator[Notice]:
     cut = sum(stitch.cut for stitch in wound.stitches)
     if cut:
         yield Notice(
@@ -218,7 +219,7 @@ def _at_frame(bgr: NDArray[np.uint8], wound: WoundFinding, seen: Visibility | No
         )
     if wound.incision_px is None:
         return
-    height, width = bgr.shape[:2]
+    width, height = photo.size
     near_px = max(AT_FRAME_PX, AT_FRAME_STITCH * seen.stitch_px if seen else 0.0)
     ends = (wound.incision_px[0], wound.incision_px[-1])
     if any(min(x, y, width - 1 - x, height - 1 - y) < near_px for x, y in ends):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from assessor.photo.perception.curve import Pyramid
 from assessor.results import WoundFinding
 
 Floats = NDArray[np.float64]
@@ -54,19 +55,19 @@ class Visibility:
     glare_bites: int
 
 
-def see(bgr: NDArray[np.uint8], wound: WoundFinding) -> Visibility | None:
+def see(photo: Pyramid, wound: WoundFinding) -> Visibility | None:
     """The visibility of a wound's stitches, those cut by the frame left out; None without a stitch."""
     bites = np.array([s.bites_px for s in wound.stitches if not s.cut], np.float64).reshape(-1, 2, 2)
     lengths = np.hypot(*(bites[:, 1] - bites[:, 0]).T)
     middle = bites.mean(axis=1)
-    in_photo = ((middle >= 0) & (middle <= [bgr.shape[1] - 1, bgr.shape[0] - 1])).all(axis=1)
+    in_photo = ((middle >= 0) & (middle <= np.subtract(photo.size, 1))).all(axis=1)
     kept = (lengths > 1) & in_photo
     bites, lengths = bites[kept], lengths[kept]
     if len(bites) == 0:
         return None
     stitch_px = float(np.median(lengths))
-    widths, contrasts = _threads(bgr, bites, lengths)
-    crop, bites_in_crop, factor = _normal_crop(bgr, bites, stitch_px)
+    widths, contrasts = _threads(photo.level(0), bites, lengths)
+    crop, bites_in_crop, factor = _normal_crop(photo, bites, stitch_px)
     unit = stitch_px * factor
     blur = blur_px(crop, _band(crop.shape, bites_in_crop, 0.3 * unit), unit)
     band = _band(crop.shape, bites_in_crop, 0.5 * unit) > 0
@@ -189,25 +190,19 @@ def _width_at_half(
     return crossing(right, -1) - crossing(left, 1), bounded
 
 
-def _normal_crop(
-    bgr: NDArray[np.uint8], bites: Floats, stitch_px: float
-) -> tuple[NDArray[np.uint8], Floats, float]:
+def _normal_crop(photo: Pyramid, bites: Floats, stitch_px: float) -> tuple[NDArray[np.uint8], Floats, float]:
     """The photo round the stitches, shrunk to `NORMAL_STITCH_PX`, the bites in it, and the factor."""
-    height, width = bgr.shape[:2]
-    corner = np.floor(bites.min(axis=(0, 1)) - stitch_px / 2).clip(0, [width - 1, height - 1]).astype(int)
-    far = np.ceil(bites.max(axis=(0, 1)) + stitch_px / 2).clip(corner + 1, [width, height]).astype(int)
-    crop = bgr[corner[1] : far[1], corner[0] : far[0]]
     factor = min(1.0, NORMAL_STITCH_PX / stitch_px)
-    halves = int(np.log2(1 / factor))
-    for _ in range(halves):  # far quicker than one step of an odd factor
-        crop = crop[: crop.shape[0] // 2 * 2, : crop.shape[1] // 2 * 2]
-        half = (crop.shape[1] // 2, crop.shape[0] // 2)
-        crop = np.asarray(cv2.resize(crop, half, interpolation=cv2.INTER_AREA))
-    rest = factor * 2**halves
+    part, share = photo.halved(int(np.log2(1 / factor)))  # quicker than one step, and the networks look at it
+    size, margin, rest = part.shape[1::-1], 0.5 * stitch_px * share, factor / share
+    bites = (bites + 0.5) * share - 0.5
+    corner = np.floor(bites.min(axis=(0, 1)) - margin).clip(0, np.subtract(size, 1)).astype(int)
+    far = np.ceil(bites.max(axis=(0, 1)) + margin).clip(corner + 1, size).astype(int)
+    crop = part[corner[1] : far[1], corner[0] : far[0]]
     if rest < 1:
         crop = np.asarray(cv2.resize(crop, None, fx=rest, fy=rest, interpolation=cv2.INTER_AREA))
     # Pixel centres are whole numbers: a resize maps x to (x + 1/2) f - 1/2.
-    return crop, (bites - corner + 0.5) * factor - 0.5, factor
+    return crop, (bites - corner + 0.5) * rest - 0.5, factor
 
 
 def _band(shape: tuple[int, ...], bites: Floats, width_px: float) -> NDArray[np.uint8]:

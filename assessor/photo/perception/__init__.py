@@ -18,9 +18,10 @@ from assessor.photo.perception.row import RowStitch
 from assessor.results import Point, StitchFinding, WoundFinding
 
 MAX_WOUNDS = 6
-# beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch or a tail
+# beside a sutured wound, what shows fewer stitches than these is a frame's edge, a scratch, a tail or a ruler
 _SECOND_WOUND = 1.2
 _SECOND_SHARE = 0.2
+_LIKELY = 0.5  # of those whose confidence is above
 _POINTS = 24  # of an incision's course
 _AT_BORDER = 0.1  # of a stitch's length: an incision that ends nearer to the photo's border leaves it there
 _APART = 0.3  # of a stitch's length that it keeps from another wound's line and stitches
@@ -41,13 +42,14 @@ def find_wounds(
     found: list[WoundFinding] = []
     for wound in read:
         rest = _without_taken(wound, found)
-        if not found or _evidence(rest) > max(_SECOND_WOUND, _SECOND_SHARE * _evidence(found[0])):
+        if not found or _evidence(rest, _LIKELY) > max(_SECOND_WOUND, _SECOND_SHARE * _evidence(found[0])):
             found.append(rest)
     return tuple(found)
 
 
-def _evidence(wound: WoundFinding) -> float:
-    return sum(s.confidence for s in wound.stitches)
+def _evidence(wound: WoundFinding, least: float = 0.0) -> float:
+    """How many stitches it shows, of those with more confidence than `least`."""
+    return sum(s.confidence for s in wound.stitches if s.confidence > least)
 
 
 def _across_px(view: View) -> float:

@@ -152,6 +152,11 @@ class Pyramid:
                 self._levels.append(np.asarray(half, np.uint8))
             return self._levels[min(k, len(self._levels) - 1)]
 
+    def halved(self, k: int) -> tuple[NDArray[np.uint8], float]:
+        """`level(k)`, and what share of a pixel of its own one of the photo is."""
+        part = self.level(k)
+        return part, 2.0 ** round(np.log2(part.shape[1] / self.size[0]))
+
     def grey(self, k: int) -> NDArray[np.uint8]:
         """`level(k)` in grey (h, w). Pixel x of it lies at (x + 0.5) * 2**k - 0.5 of the photo."""
         return np.asarray(cv2.cvtColor(self.level(k), cv2.COLOR_BGR2GRAY), np.uint8)
@@ -174,10 +179,8 @@ class Pyramid:
         return np.asarray(out, np.uint8)
 
     def _fit_for(self, zoom: float) -> tuple[NDArray[np.uint8], float]:
-        """The level whose pixels are nearest to 1 / `zoom` of the photo's, as fine detail would alias, and
-        what share of a pixel of its own one of the photo is."""
-        part = self.level(max(0, int(np.floor(np.log2(1 / zoom) + 0.6))))
-        return part, 2.0 ** round(np.log2(part.shape[1] / self.size[0]))
+        """The level whose pixels are nearest to 1 / `zoom` of the photo's, as fine detail would alias."""
+        return self.halved(max(0, int(np.floor(np.log2(1 / zoom) + 0.6))))
 
 
 def cut_strip(
