@@ -56,15 +56,16 @@ class Comb:
         return math.atan2(y1 - y0, x1 - x0)
 
 
-def follow(grey: Grey, seed: Seed, *, straighten: bool = True) -> Comb | None:
-    """The comb that runs through `seed`, followed both ways; None where it does not hold.
+def follow(grey: Grey, seed: Seed, *, straighten: bool = True) -> list[Comb]:
+    """The comb that runs through `seed`, followed both ways, with its ticks dark and with its ticks bright,
+    the likelier first; none where it does not hold.
 
     `grey` (h, w) float32.
     """
     step = seed.period_px / SAMPLES
     path = _follow_row(grey, seed, step)
     if path is None:
-        return None
+        return []
     x, centre = path
     lean = math.atan(float(np.polyval(np.polyder(centre), (x[0] + x[1]) / 2)))
     if abs(lean) > LEAN_LIMIT and straighten:
@@ -89,7 +90,7 @@ def follow(grey: Grey, seed: Seed, *, straighten: bool = True) -> Comb | None:
     strength = (inphase * np.exp(-1j * slant * rows)).real
     band = _band(strength, wide)
     if band is None:
-        return None
+        return []
     turned = (flat[band] * np.exp(-1j * slant * rows[band])[:, None]).mean(0) * carrier
     return _measure(strip, _lowpass(turned[None])[0], s, seed, step, centre, slant, band, rows)
 
@@ -216,14 +217,14 @@ def _measure(
     slant: float,
     band: slice,
     rows: NDArray[np.int_],
-) -> Comb | None:
+) -> list[Comb]:
     """The period by the phase along the comb, its ends by the beat's strength, the ticks one by one."""
     amplitude = np.abs(beat)
     level = float(np.median(amplitude[amplitude > 0.5 * amplitude.max()]))
     start = int(np.argmin(np.abs(s)))
     first, last = _extent(amplitude > 0.4 * level, start, 6 * SAMPLES)
     if (last - first) / SAMPLES < MIN_TICKS - 1:
-        return None
+        return []
     inner = slice(first, last + 1)
     cycles = np.unwrap(np.angle(beat[inner])) / (2 * np.pi) + s[inner] / SAMPLES
     weight = amplitude[inner]
@@ -232,36 +233,40 @@ def _measure(
     rest = cycles - np.polyval(fit, along)
     # Phase that wanders by a fifth of a tick is no ruler.
     if float(np.sqrt(np.average(rest**2, weights=weight**2))) > 0.12:
-        return None
+        return []
     length = float(along[-1] - along[0])
     turns = float(np.polyval(fit, along[-1]) - np.polyval(fit, along[0]))
     if turns < MIN_TICKS - 1:
-        return None
+        return []
     period = length / turns  # samples
     derivative = np.polyder(fit)
     bend = float(np.polyval(derivative, along[0]) - np.polyval(derivative, along[-1])) * period
     # The rest is correlated over the demodulation window: that many independent points.
     independent = max(turns / 5.0, 2.0)
     slope_sd = float(np.std(rest)) / max(length, 1.0) * math.sqrt(12.0 / independent)
-    ticks = _tick_positions(fit, along)
-    marks, ticks, contrast, dark = _marks(strip, ticks, s, period, slant, band, rows)
+    bright = _tick_positions(fit, along)
     middle = (band.start + band.stop - 1) / 2 - (rows.size - 1) / 2
     c, sn = math.cos(seed.angle), math.sin(seed.angle)
-    ends = []
-    for tick in (ticks[0], ticks[-1]):
-        t = float(np.polyval(centre, tick)) + middle
-        ends.append((seed.x + (c * tick - sn * t) * step, seed.y + (sn * tick + c * t) * step))
-    return Comb(
-        (ends[0], ends[1]),
-        period * step,
-        period * period * slope_sd * step,
-        bend,
-        (band.stop - band.start) * step,
-        contrast,
-        dark,
-        marks,
-        ((rows - middle) / SAMPLES).astype(np.float32),
-    )
+    combs = []
+    for marks, ticks, contrast, dark in _marks(strip, bright, s, period, slant, band, rows):
+        ends = []
+        for tick in (ticks[0], ticks[-1]):
+            t = float(np.polyval(centre, tick)) + middle
+            ends.append((seed.x + (c * tick - sn * t) * step, seed.y + (sn * tick + c * t) * step))
+        combs.append(
+            Comb(
+                (ends[0], ends[1]),
+                period * step,
+                period * period * slope_sd * step,
+                bend,
+                (band.stop - band.start) * step,
+                contrast,
+                dark,
+                marks,
+                ((rows - middle) / SAMPLES).astype(np.float32),
+            )
+        )
+    return combs
 
 
 def _extent(good: NDArray[np.bool_], start: int, gap: int) -> tuple[int, int]:
@@ -291,13 +296,13 @@ def _marks(
     slant: float,
     band: slice,
     rows: NDArray[np.int_],
-) -> tuple[Float, NDArray[np.float64], float, bool]:
+) -> list[tuple[Float, NDArray[np.float64], float, bool]]:
     """(ticks, rows) how each tick stands out of its gaps, tick positions, contrast (grey levels), dark?
 
-    Ticks are dark on a paper ruler, bright on a dark one: of the two readings that is right in which
-    few of them stand out beside the row.
+    Ticks are dark on a paper ruler, bright on a dark one: of the two readings that is likelier in which
+    few of them stand out beside the row. It comes first.
     """
-    best: tuple[float, Float, NDArray[np.float64], float, bool] | None = None
+    both: list[tuple[float, tuple[Float, NDArray[np.float64], float, bool]]] = []
     for sign in (1.0, -1.0):
         ticks = bright + period / 2 if sign > 0 else bright
         at = ticks[:, None] - slant / (2 * np.pi) * SAMPLES * rows[None] - s[0]
@@ -325,11 +330,9 @@ def _marks(
         outside = np.ones(rows.size, dtype=bool)
         outside[max(band.start - 1, 0) : band.stop + 1] = False
         reach = _skew(np.clip(marks[:, outside], -1.5, 1.5))
-        if best is None or reach > best[0]:
-            best = (reach, marks.astype(np.float32), ticks, contrast, sign > 0)
-    if best is None:
-        return np.zeros((0, rows.size), dtype=np.float32), bright, 0.0, True
-    return best[1:]
+        both.append((reach, (marks.astype(np.float32), ticks, contrast, sign > 0)))
+    both.sort(key=lambda found: -found[0])
+    return [found for _, found in both]
 
 
 def _skew(marks: Float) -> float:

@@ -86,10 +86,12 @@ def _row(photo: Pyramid, pictures: dict[int, NDArray[np.float32]], seed: Seed, l
     fine = level - 1 if seed.period_px < FINE_PERIOD_PX and level > 0 else level
     if fine not in pictures:
         pictures[fine] = photo.grey(fine).astype(np.float32)
-    comb = follow(pictures[fine], _resized_seed(seed, 2 ** (level - fine)))
-    if comb is None or not _even(comb):
+    combs = follow(pictures[fine], _resized_seed(seed, 2 ** (level - fine)))
+    if not combs or not _even(combs[0]):
         return None
-    reading = read_unit(comb)
+    # gaps that pass for bright ticks tell nothing of their length
+    readings = [(read_unit(comb), comb) for comb in combs if _even(comb)]
+    reading, comb = next((r for r in readings if r[0] is not None), readings[0])
     enough = DECIMAL_TICKS if reading is None or reading.family == "decimal" else BINARY_TICKS
     return Row(_resized(comb, 2**fine), reading) if comb.count >= enough else None
 
