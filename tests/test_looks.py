@@ -41,7 +41,7 @@ class Seen:
         row = self.by_px.get(round(stitch_px), [])
         strip = cut_strip(photo, curve, 48 / stitch_px, 128, 10.0, 2560)
         reading = StripReading([s.seen for s in row], LINE, 1.0, None, np.zeros((7, 64, 64), np.float32))
-        return looks.View(strip, reading, row, stitch_px, sum(s.confidence for s in row))
+        return looks.View(strip, reading, row, stitch_px, looks.worth(row))
 
 
 def read(monkeypatch: pytest.MonkeyPatch, by_px: dict[int, list[RowStitch]]) -> tuple[looks.View, list[int]]:
@@ -75,6 +75,11 @@ def test_half_the_size_is_aimed_before_it_is_compared(monkeypatch: pytest.Monkey
     # Aimed back at what was seen before it tells nothing new, a little surer or not.
     again = {40: stitches([0.75] * 7, length_px=90.0), 75: stitches([0.9] * 7)}
     assert read(monkeypatch, {80: doubtful, **again})[0].stitch_px == 80
+
+
+def test_half_the_size_may_be_surer_than_where_it_would_be_aimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {40: stitches([0.8] * 7, length_px=39.0), 32: stitches([0.5] * 7)}
+    assert read(monkeypatch, {80: stitches([0.7] * 7), **small})[0].stitch_px == 40
 
 
 def test_what_is_hardly_seen_is_not_aimed_at(monkeypatch: pytest.MonkeyPatch) -> None:

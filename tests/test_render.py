@@ -72,6 +72,20 @@ def test_bites_lie_left_and_right_and_where_thread_ends(kit: str, technique: str
             assert min(abs(nearest - cap), nearest) < 1e-3
 
 
+def test_a_running_rows_thread_may_leave_its_first_knot_beside_the_wound() -> None:
+    entered = []
+    for seed in range(40):
+        wound = sample_wound(np.random.default_rng(seed), "silicone", "simple_running", count=6)
+        bites = np.concatenate([stitch.bites_mm for stitch in wound.closure.stitches])
+        ends = np.array([line[-1] for line in wound.closure.strands])
+        for at in wound.closure.punctures:
+            if np.linalg.norm(bites - at, axis=1).min() > 0:  # where thread goes in that is no stitch's
+                entered.append(seed)
+                assert np.linalg.norm(ends - at, axis=1).min() < wound.row.diameter_mm
+    assert 0 < len(entered) < 30
+    assert len(set(entered)) == len(entered)
+
+
 @pytest.mark.parametrize("technique", BARE)
 def test_a_closure_below_the_surface_has_no_stitches(technique: str) -> None:
     closure = sample_wound(np.random.default_rng(1), "skin", technique).closure

@@ -71,6 +71,12 @@ def test_two_strands_of_one_stitch_count_once() -> None:
     assert xs([candidate(x) for x in (30, 90, 150, 210)] + [candidate(99, 0.6)]) == [30, 90, 150, 210]
 
 
+def test_among_sure_stitches_a_doubtful_mark_is_none() -> None:
+    ends = [candidate(30, 0.2), candidate(270, 0.2)]
+    assert xs([candidate(x) for x in (90, 150, 210)] + ends) == [90, 150, 210]
+    assert xs([candidate(x, 0.5) for x in (90, 150, 210)] + ends) == [30, 90, 150, 210, 270]
+
+
 def test_the_confidence_is_the_logistic_of_what_is_seen() -> None:
     (one,) = choose([candidate(30, 0.8)], LINE, PLAIN)
     assert one.confidence == pytest.approx(0.8)

@@ -208,17 +208,28 @@ def _pass(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -
 def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.Generator) -> Closure:
     """As it is taught on marked pads: punctures in pairs, square to the wound; the thread goes over it from
     each pair to the next and below it within a pair. The first knot closes a pair, and the thread leaves
-    from it; the last one closes the last pair, or ties the last pass itself, drawn round a corner.
+    from it, over the wound or beside it to the next puncture of its side; the last one closes the last pair,
+    or ties the last pass itself, drawn round a corner.
     """
     closure = Closure("simple_running")
     start = int(rng.integers(0, 2))  # the side that the thread leaves on
     steady = replace(row, knot_inset=0.3 * row.knot_inset)
     pairs = [_bites(curve, row, float(u), rng, 0.0) for u in at_u]
+    way = rng.spawn(1)[0]  # its draws apart: another row looks as it did
+    first = 0
     if rng.random() < 0.85:
-        _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * start - 1), rng)
+        beside = bool(way.random() < 0.4)
+        side = 1 - start if beside else start
+        _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * side - 1), rng)
+        if beside:
+            knot = closure.knots[0 if way.random() < 0.5 else -1][0]
+            closure.strands.append(_strand(knot, pairs[1][side], row, way))
+            closure.punctures.append(pairs[1][side])
+            closure.buried.append(pairs[1])
+            first = 1
     tied, cornered = 0.3, 0.6
     how = float(rng.random())
-    for i in range(len(pairs) - 1):
+    for i in range(first, len(pairs) - 1):
         bites = pairs[i].copy()
         bites[1 - start] = pairs[i + 1][1 - start]
         if i == len(pairs) - 2 and tied <= how < tied + cornered:
@@ -231,7 +242,8 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
                 closure.strands.append(
                     _strand(knot, far + rng.normal(0, 0.06, 2) * sum(row.bite_mm), row, rng)
                 )
-            _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng)
+            ends = row.tail_count + 1  # a loop has two
+            _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng, ends)
             closure.stitches.append(StitchTruth(bites, knot, (False, False)))
             closure.punctures += [bites[0], bites[1]]
         else:

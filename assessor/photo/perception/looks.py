@@ -28,10 +28,7 @@ _SHOWN = 0.3  # mean confidence from which stitches are worth aiming at: below, 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look: the strip, all that was read on it, the stitches chosen, and how much it shows.
-
-    `worth` is the sum of their confidences, less where they are not of the size the network knows.
-    """
+    """One look: the strip, all that was read on it, the stitches chosen, and what they are worth."""
 
     strip: Strip
     reading: StripReading
@@ -55,11 +52,13 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
     best = _aimed(photo, best, known)
     if best.worth >= _LITTLE and _sureness(best) < _DOUBT:
         half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
-        if sum(s.confidence for s in half.stitches) > best.worth:  # what it may be worth at a better size
+        if _shown(half.stitches) > best.worth:
             half = _aimed(photo, half, known)
             alike = len(half.stitches) == len(best.stitches)
             smaller = half.stitch_px < _SMALLER * best.stitch_px
-            if smaller and half.worth > best.worth and (alike or _sureness(half) > _sureness(best)):
+            # the other was aimed at its size, this one not always: what counts is how surely either is seen
+            surer = alike or _sureness(half) > _sureness(best)
+            if smaller and surer and _shown(half.stitches) > _shown(best.stitches):
                 best = half
     return _seen_closer(photo, best)
 
@@ -75,6 +74,11 @@ def _seen_closer(photo: Pyramid, view: View) -> View:
         for k, s in enumerate(view.stitches)
     ]
     return replace(view, stitches=apart(stitches))
+
+
+def _shown(stitches: list[RowStitch]) -> float:
+    """The sum of their confidences, whatever their size."""
+    return sum(s.confidence for s in stitches)
 
 
 def _sureness(view: View) -> float:
@@ -100,11 +104,15 @@ def _look(photo: Pyramid, curve: Curve, stitch_px: float, known: Calibration) ->
     strip = cut_strip(photo, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
     reading = read_strip(strip.bgr, strip.covered)
     stitches = choose(reading.stitches, reading.incision, known)
-    worth = 0.0
-    if stitches:
-        octaves = np.log2(_median_length(stitches) / STITCH_PX)
-        worth = sum(s.confidence for s in stitches) * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
-    return View(strip, reading, stitches, stitch_px, worth)
+    return View(strip, reading, stitches, stitch_px, worth(stitches))
+
+
+def worth(stitches: list[RowStitch]) -> float:
+    """The sum of their confidences, less where they are not of the size the network knows."""
+    if not stitches:
+        return 0.0
+    octaves = np.log2(_median_length(stitches) / STITCH_PX)
+    return _shown(stitches) * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
 
 
 def _median_length(stitches: list[RowStitch]) -> float:

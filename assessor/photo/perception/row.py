@@ -17,6 +17,7 @@ _SURE = 0.7  # confidence of a pass that may be tied round a corner
 _KNOTTED = 0.3  # probability of a knot below which a strand has none
 _SAME_STITCH = 0.38  # share of the row's median gap
 _LEAST = 0.15  # confidence from which a candidate is a stitch: on rendered pads F1 is flat from 0.1 to 0.4
+_LEAST_OF_ROW = 0.3  # of the row's median: among sure stitches a doubtful one is the dot at an incision's end
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def choose(candidates: list[StripStitch], incision: Points, known: Calibration) 
         judged.append(RowStitch(c, cues, known.confidence(cues), c.bites, c.spread_px))
     kept = _without_doubles(judged)
     kept = _without_forks([s for s in kept if s.confidence >= _LEAST])
-    return _without_second_strands(_without_end_loops(kept))
+    return _without_strangers(_without_second_strands(_without_end_loops(kept)))
 
 
 def apart(stitches: list[RowStitch]) -> list[RowStitch]:
@@ -144,6 +145,12 @@ def _without_second_strands(stitches: list[RowStitch]) -> list[RowStitch]:
             break
         stitches.pop(k if stitches[k].confidence < stitches[k + 1].confidence else k + 1)
     return stitches
+
+
+def _without_strangers(stitches: list[RowStitch]) -> list[RowStitch]:
+    """Where the others are sure, one that is far less so is none."""
+    usual = float(np.median([s.confidence for s in stitches] or [0.0]))
+    return [s for s in stitches if s.confidence >= _LEAST_OF_ROW * usual]
 
 
 def _conflicts(bites: Points) -> NDArray[np.bool_]:
