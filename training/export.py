@@ -72,7 +72,7 @@ def export(kind: str) -> Path:
     return target
 
 
-class _Pictures(CalibrationDataReader):  # type: ignore[misc]
+class _Pictures(CalibrationDataReader):
     def __init__(self, pictures: list[NDArray[np.float32]]) -> None:
         self._left: Iterator[NDArray[np.float32]] = iter(pictures)
 
@@ -84,7 +84,7 @@ def _write_in_bytes(kind: str, written: Path, target: Path) -> None:
     """Weights of seven bits, as sums of products of eight overflow on processors without VNNI; the first and
     the last layer, which see and say the most, as they are."""
     drawn = islice(examples(kind, np.random.default_rng(5)), SHOWN + 8)
-    pictures = [np.float32(image.transpose(2, 0, 1)[None]) / 255 for image, _, _ in drawn]
+    pictures = [np.asarray(image.transpose(2, 0, 1)[None] / 255, np.float32) for image, _, _ in drawn]
     layers = [node.name for node in onnx.load(written).graph.node if node.op_type == "Conv"]
     quantize_static(
         written,
