@@ -57,8 +57,8 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
             alike = len(half.stitches) == len(best.stitches)
             smaller = half.stitch_px < _SMALLER * best.stitch_px
             # the other was aimed at its size, this one not always: what counts is how surely either is seen
-            surer = alike or _sureness(half) > _sureness(best)
-            if smaller and surer and _shown(half.stitches) > _shown(best.stitches):
+            sound = alike or _sureness(half) > _sureness(best)
+            if smaller and sound and _shown(half.stitches) > _shown(best.stitches):
                 best = half
     return _seen_closer(photo, best)
 
