@@ -41,7 +41,7 @@ class Seen:
         row = self.by_px.get(round(stitch_px), [])
         strip = cut_strip(photo, curve, 48 / stitch_px, 128, 10.0, 2560)
         reading = StripReading([s.seen for s in row], LINE, 1.0, None, np.zeros((7, 64, 64), np.float32))
-        return looks.View(strip, reading, row, stitch_px, looks.worth(row))
+        return looks.View(strip, reading, row, stitch_px)
 
 
 def read(monkeypatch: pytest.MonkeyPatch, by_px: dict[int, list[RowStitch]]) -> tuple[looks.View, list[int]]:

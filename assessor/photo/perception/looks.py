@@ -28,13 +28,33 @@ _SHOWN = 0.3  # mean confidence from which stitches are worth aiming at: below, 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look: the strip, all that was read on it, the stitches chosen, and what they are worth."""
+    """One look: the strip, all that was read on it, and the stitches chosen."""
 
     strip: Strip
     reading: StripReading
     stitches: list[RowStitch]
     stitch_px: float
-    worth: float
+
+    @property
+    def shown(self) -> float:
+        """The sum of its stitches' confidences, whatever their size."""
+        return sum(s.confidence for s in self.stitches)
+
+    @property
+    def size(self) -> float:
+        """Median length of its stitches, in lengths of the size the network knows."""
+        lengths = [np.linalg.norm(s.seen.bites[1] - s.seen.bites[0]) for s in self.stitches]
+        return float(np.median(lengths)) / STITCH_PX
+
+    @property
+    def worth(self) -> float:
+        """The sum of its stitches' confidences, less where they are not of the size the network knows."""
+        return self.shown * float(np.exp(-0.5 * (np.log2(self.size) / 0.5) ** 2)) if self.stitches else 0.0
+
+    @property
+    def sureness(self) -> float:
+        """Its worth a stitch."""
+        return self.worth / max(len(self.stitches), 1)
 
 
 def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
@@ -50,15 +70,14 @@ def read_place(photo: Pyramid, place: Place, known: Calibration) -> View:
         other = [_look(photo, place.curve, place.stitch_px * share, known) for share in _OTHER_SIZES]
         best = max([best, *other], key=lambda v: v.worth)
     best = _aimed(photo, best, known)
-    if best.worth >= _LITTLE and _sureness(best) < _DOUBT:
+    if best.worth >= _LITTLE and best.sureness < _DOUBT:
         half = _look(photo, best.strip.curve, best.stitch_px / 2, known)
-        if _shown(half.stitches) > best.worth:
+        if half.shown > best.worth:
             half = _aimed(photo, half, known)
             alike = len(half.stitches) == len(best.stitches)
             smaller = half.stitch_px < _SMALLER * best.stitch_px
             # the other was aimed at its size, this one not always: what counts is how surely either is seen
-            sound = alike or _sureness(half) > _sureness(best)
-            if smaller and sound and _shown(half.stitches) > _shown(best.stitches):
+            if smaller and half.shown > best.shown and (alike or half.sureness > best.sureness):
                 best = half
     return _seen_closer(photo, best)
 
@@ -74,16 +93,6 @@ def _seen_closer(photo: Pyramid, view: View) -> View:
         for k, s in enumerate(view.stitches)
     ]
     return replace(view, stitches=apart(stitches))
-
-
-def _shown(stitches: list[RowStitch]) -> float:
-    """The sum of their confidences, whatever their size."""
-    return sum(s.confidence for s in stitches)
-
-
-def _sureness(view: View) -> float:
-    """Its worth a stitch: low where they are not sure, or not of the size the network knows."""
-    return view.worth / max(len(view.stitches), 1)
 
 
 def _aimed(photo: Pyramid, best: View, known: Calibration) -> View:
@@ -104,26 +113,14 @@ def _look(photo: Pyramid, curve: Curve, stitch_px: float, known: Calibration) ->
     strip = cut_strip(photo, curve, zoom, STRIP_HEIGHT_PX, 1.5 * stitch_px, _MAX_STRIP_PX)
     reading = read_strip(strip.bgr, strip.covered)
     stitches = choose(reading.stitches, reading.incision, known)
-    return View(strip, reading, stitches, stitch_px, worth(stitches))
-
-
-def worth(stitches: list[RowStitch]) -> float:
-    """The sum of their confidences, less where they are not of the size the network knows."""
-    if not stitches:
-        return 0.0
-    octaves = np.log2(_median_length(stitches) / STITCH_PX)
-    return _shown(stitches) * float(np.exp(-0.5 * (octaves / 0.5) ** 2))
-
-
-def _median_length(stitches: list[RowStitch]) -> float:
-    return float(np.median([np.linalg.norm(s.seen.bites[1] - s.seen.bites[0]) for s in stitches]))
+    return View(strip, reading, stitches, stitch_px)
 
 
 def _better_aim(view: View) -> tuple[Curve, float] | None:
     """The course and stitch length for another look; None when this one is good."""
     if not view.stitches or float(np.mean([s.confidence for s in view.stitches])) < _SHOWN:
         return None
-    ratio = _median_length(view.stitches) / STITCH_PX
+    ratio = view.size
     middles = np.array([s.seen.bites.mean(0) for s in view.stitches])
     course = view.reading.incision if len(view.reading.incision) else middles
     off = float(np.abs(course[:, 1] - (STRIP_HEIGHT_PX - 1) / 2).max())

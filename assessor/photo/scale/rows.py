@@ -90,8 +90,8 @@ def _row(photo: Pyramid, pictures: dict[int, NDArray[np.float32]], seed: Seed, l
     if not combs or not _even(combs[0]):
         return None
     # gaps that pass for bright ticks tell nothing of their length
-    readings = [(read_unit(comb), comb) for comb in combs if _even(comb)]
-    reading, comb = next((r for r in readings if r[0] is not None), readings[0])
+    read = ((comb, reading) for comb in combs if _even(comb) and (reading := read_unit(comb)) is not None)
+    comb, reading = next(read, (combs[0], None))
     enough = DECIMAL_TICKS if reading is None or reading.family == "decimal" else BINARY_TICKS
     return Row(_resized(comb, 2**fine), reading) if comb.count >= enough else None
 
