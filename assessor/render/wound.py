@@ -16,14 +16,14 @@ from assessor.render.thread import THREADS, Thread, draw_knot, draw_strand
 
 # how often the training set shows each technique
 TECHNIQUE_SHARES = {
-    "simple_interrupted": 0.55,
+    "simple_interrupted": 0.51,
     "simple_running": 0.21,
     "running_locking": 0.03,
     "vertical_mattress": 0.05,
     "horizontal_mattress": 0.03,
     "figure_of_eight": 0.03,
-    "subcuticular": 0.04,
-    "buried": 0.03,
+    "subcuticular": 0.06,
+    "buried": 0.05,
     "staples": 0.03,
 }
 
@@ -132,6 +132,10 @@ def sample_wound(
         for u in at_u:
             ends = side * sum(row.bite_mm) * np.array([rng.uniform(0.4, 0.55), rng.uniform(-0.1, 0.1)])
             crosses.append(curve.to_mm(u + rng.normal(0, 0.02, 2) * stitch, ends))
+    if kit != "skin":  # on skin, dots joined by ink are hard to tell from stitches even for annotators
+        pen = rng.spawn(1)[0]
+        if pen.random() < (0.5 if bare else 0.08):
+            crosses = _hatching(curve, stitch, gap, pen)
     thread = sample_thread(rng, kit, diameter)
     dot_ink = ink if rng.random() < 0.8 else INKS[int(rng.integers(0, len(INKS)))]
     if kit == "skin" and rng.random() < 0.25:  # thread that its ink has dyed
@@ -171,6 +175,18 @@ def sample_wound(
         crosses_mm=tuple(crosses),
         holes_mm=holes,
     )
+
+
+def _hatching(curve: Curve, stitch: float, gap: float, rng: np.random.Generator) -> list[Points]:
+    """Strokes of a pen across the cut, by which its lips are put together again: all alike, no knots."""
+    every, half = gap * rng.uniform(0.6, 2.0), stitch * rng.uniform(0.2, 0.75)
+    lean, off = rng.normal(0, 0.15) * half, rng.normal(0, 0.15) * half
+    strokes = []
+    for u in np.arange(rng.uniform(0.1, 0.9) * every, curve.length_mm, every):
+        d, reach = lean + rng.normal(0, 0.06) * half, half * rng.uniform(0.8, 1.2)
+        at = u + rng.normal(0, 0.05) * every
+        strokes.append(np.concatenate([curve.to_mm(at - d, off - reach), curve.to_mm(at + d, off + reach)]))
+    return strokes
 
 
 def sample_thread(rng: np.random.Generator, kit: str, diameter_mm: float) -> Thread:
@@ -271,9 +287,12 @@ def paint_wound(canvas: Canvas, wound: Wound, light: Points, rng: np.random.Gene
         wash_ink(canvas, wound.curve, stitch, wound.dot_ink, worn)
     for p in wound.holes_mm:
         canvas.disc(p, stitch * rng.uniform(0.01, 0.03), (35, 35, 50), rng.uniform(0.4, 0.9), 0.01 * stitch)
+    pen = rng.spawn(1)[0]
+    width, alpha, soft = stitch * pen.uniform(0.02, 0.08), pen.uniform(0.4, 1.0), pen.uniform(0.1, 0.6)
+    vary = float(pen.choice([0.1, 0.5]))
     for cross in wound.crosses_mm:
-        width = stitch * rng.uniform(0.02, 0.08)
-        canvas.stroke(cross, width, wound.dot_ink, rng.uniform(0.4, 1.0), width * rng.uniform(0.2, 0.6))
+        thick, faint = width * np.exp(pen.normal(0, vary)), min(1.0, alpha * np.exp(pen.normal(0, vary)))
+        canvas.stroke(cross, thick, wound.dot_ink, faint, thick * soft)
     draw_dimples(canvas, closure, wound.kit, stitch, rng)
     if rng.random() < 0.8:
         shade_relief(canvas, wound.curve, closure, wound.kit, stitch, light, higher, rng)
