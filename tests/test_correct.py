@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
 from assessor.errors import OptionError
 from assessor.photo.correct import HAND_SD_PX, MOST_STITCHES, SeenStitch, correct
 from assessor.photo.measure import measure
-from assessor.results import Point, StitchFinding, WoundFinding
+from assessor.results import TECHNIQUES, Point, StitchFinding, WoundFinding
 
 WIDTH, HEIGHT = 1000, 800
 UNTOUCHED = (
@@ -61,6 +62,15 @@ def test_a_moved_bite_has_the_hands_uncertainty_and_changes_only_its_own_length(
     after, _ = measure(found, None, "simple_interrupted")
     assert after[0].length_px == pytest.approx(before[0].length_px + 20)
     assert after[1] == dataclasses.replace(before[1], confidence=1.0)
+
+
+def test_what_a_person_calls_stitches_is_no_hidden_closure() -> None:
+    log_p = tuple(math.log(0.9 if t == "buried" else 0.1 / 9) for t in TECHNIQUES)
+    (corrected,) = correct([dataclasses.replace(wound(), technique_log_p=log_p)], UNTOUCHED, WIDTH, HEIGHT)
+    assert corrected.technique_log_p is not None
+    chances = dict(zip(TECHNIQUES, map(math.exp, corrected.technique_log_p), strict=True))
+    assert (chances["buried"], chances["subcuticular"]) == (0, 0)
+    assert chances["staples"] == pytest.approx(0.1 / 9)
 
 
 def test_a_hand_is_less_exact_on_a_large_photo() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pads import finding, moved, similarity, straight, wound
 
 from assessor.errors import OptionError
-from assessor.photo.technique import recognise, running_probability
+from assessor.photo.technique import recognise, running_probability, without_marks
 from assessor.results import TECHNIQUES, StitchFinding, WoundFinding
 
 AT = [10, 20, 30, 40, 50, 60, 70]
@@ -177,6 +177,35 @@ def test_a_closed_line_without_stitches_is_told_from_an_open_cut() -> None:
     assert [n.code for n in notices] == ["technique_unknown"]
     few = recognise(looking_like("staples", straight(AT[:2])), None)
     assert (few[0].name, few[0].confidence) == ("unknown", 0.0)
+
+
+def test_strokes_of_a_pen_on_a_hidden_closure_are_no_stitches() -> None:
+    w = looking_like("subcuticular", straight(AT, knots=False))
+    left, notices = without_marks(w, None)
+    assert (left.stitches, left.incision_px) == ((), w.incision_px)
+    assert [n.code for n in notices] == ["marks_not_stitches"]
+    assert recognise(left, None)[0].name == "subcuticular"
+
+
+def test_of_two_hidden_closures_it_need_not_be_known_which() -> None:
+    log_p = tuple(math.log(0.495 if t in ("subcuticular", "buried") else 0.01 / 8) for t in TECHNIQUES)
+    w = replace(wound(straight(AT, knots=False)), technique_log_p=log_p)
+    assert without_marks(w, None)[0].stitches == ()
+
+
+@pytest.mark.parametrize(
+    ("w", "declared"),
+    [
+        (looking_like("subcuticular", straight(AT)), "simple_interrupted"),
+        (looking_like("subcuticular", straight(AT), 0.2), None),
+        (looking_like("staples", straight(AT)), None),
+        (looking_like("subcuticular", straight(AT[:2])), None),
+        (wound(straight(AT)), None),
+    ],
+    ids=["declared", "hardly so", "another", "too few", "no looks"],
+)
+def test_all_other_stitches_stay(w: WoundFinding, declared: str | None) -> None:
+    assert without_marks(w, declared) == (w, ())
 
 
 def test_a_technique_of_no_such_name_is_refused() -> None:

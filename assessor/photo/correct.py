@@ -7,13 +7,15 @@ one that was set by hand has that of a hand on a screen. It belongs to the readi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assessor.errors import OptionError
-from assessor.results import Point, StitchFinding, WoundFinding
+from assessor.photo.validity import HIDDEN
+from assessor.results import TECHNIQUES, Point, StitchFinding, WoundFinding
 
 # How exactly a point is set by hand, as a share of the photo's long side: two pixels of a phone's screen in
 # the enlarged picture, and never better than one pixel of the photo. An estimate of this project.
@@ -49,7 +51,9 @@ def correct(
     for stitches in seen:
         wound = _same_wound(left, stitches)
         left = [other for other in left if other is not wound]
-        out.append(replace(wound, stitches=tuple(_stitch(stitch, wound, sd) for stitch in stitches)))
+        looks = _seen_from_above(wound) if stitches else wound.technique_log_p
+        set_right = tuple(_stitch(stitch, wound, sd) for stitch in stitches)
+        out.append(replace(wound, stitches=set_right, technique_log_p=looks))
     return tuple(out)
 
 
@@ -81,6 +85,14 @@ def _same_wound(left: Sequence[WoundFinding], stitches: Sequence[SeenStitch]) ->
         return sum(_same(bite, seen) for s in wound.stitches for bite in s.bites_px for seen in bites)
 
     return max(left, key=shared)
+
+
+def _seen_from_above(wound: WoundFinding) -> tuple[float, ...] | None:
+    """How it looks, once a person says that it has stitches: no closure that hides them."""
+    log_p = wound.technique_log_p
+    if log_p is None:
+        return None
+    return tuple(-math.inf if name in HIDDEN else p for name, p in zip(TECHNIQUES, log_p, strict=True))
 
 
 def _stitch(seen: SeenStitch, wound: WoundFinding, hand_sd: float) -> StitchFinding:

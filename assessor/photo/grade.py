@@ -16,7 +16,7 @@ from assessor.photo.perception import find_wounds
 from assessor.photo.perception.curve import Pyramid
 from assessor.photo.quality import check
 from assessor.photo.scale import find_rows, find_scale
-from assessor.photo.technique import recognise
+from assessor.photo.technique import recognise, without_marks
 from assessor.results import (
     Failure,
     ImageInfo,
@@ -67,13 +67,18 @@ def assess(
     with ThreadPoolExecutor(1) as beside:  # ticks are looked for while the networks look for the wound
         rows = beside.submit(find_rows, halves)
         findings = find_wounds(halves)
+    marks: list[Notice] = []
     if seen is not None:
         findings = correct(findings, seen, photo.info.width, photo.info.height)
+    else:
+        checked = [without_marks(finding, options.technique) for finding in findings]
+        findings = tuple(finding for finding, _ in checked)
+        marks = [notice for _, notices in checked for notice in notices]
     scale, scale_notices = find_scale(halves, findings, options.scale_options(), rows.result())
     quality_notices = check(halves, findings, scale, options.suture_size)
     graded = [_grade_wound(finding, scale, options, rubric) for finding in findings]
     wound_notices = [notice for _, notices in graded for notice in notices]
-    notices = [*photo.notices, *quality_notices, *scale_notices, *wound_notices]
+    notices = [*photo.notices, *marks, *quality_notices, *scale_notices, *wound_notices]
     if not findings and all(notice.code != NO_WOUND.code for notice in notices):
         notices.append(NO_WOUND)
     return PhotoAssessment(

@@ -7,6 +7,7 @@ and lean, which do so better. Nothing here needs a scale.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from assessor.results import TECHNIQUES, Notice, StitchFinding, Technique, Wound
 MIN_STITCHES = 3  # two stitches show neither a row of knots nor a common slant
 NAME_FROM = 0.80  # posterior from which a name is given
 OBJECT_FROM = 0.90  # posterior from which a declared name is doubted
+MARKS_FROM = 0.50  # posterior of a hidden closure from which what crosses it is taken for ink
 MAX_CONFIDENCE = 0.98  # a photo of another technique altogether is always possible
 
 # Before looking: odds of either simple technique against any other (nine rows of ten are simple, each of five
@@ -32,6 +34,23 @@ KNOT_SEEN, KNOT_FALSE, KNOTS_LOST = 0.80, 0.10, 0.15
 # Lean of a row from square across the wound, degrees: of interrupted stitches, of running ones about
 # their geometric lean 90 - atan(total bite / spacing), and the share of running rows sewn square.
 INTERRUPTED_SD_DEG, RUNNING_SD_DEG, RUNNING_SQUARE_SHARE = 9.0, 12.0, 0.3
+
+
+_MARKS = (
+    "What crosses the cut looks like strokes of a pen on a closed cut, not like thread, and is not measured. "
+    "If these are stitches, declare the technique."
+)
+
+
+def without_marks(wound: WoundFinding, declared: str | None) -> tuple[WoundFinding, tuple[Notice, ...]]:
+    """The wound without stitches that are likelier ink on a closure that hides its own; as it is where a
+    technique is declared."""
+    if declared not in (None, "unknown") or not wound.stitches:
+        return wound, ()
+    chances = technique_chances(wound) or {}
+    if sum(chances.get(name, 0.0) for name in HIDDEN) < MARKS_FROM:
+        return wound, ()
+    return replace(wound, stitches=()), (Notice("marks_not_stitches", _MARKS),)
 
 
 def recognise(wound: WoundFinding, declared: str | None) -> tuple[Technique, tuple[Notice, ...]]:
