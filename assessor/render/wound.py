@@ -26,6 +26,8 @@ TECHNIQUE_SHARES = {
     "buried": 0.05,
     "staples": 0.03,
 }
+# on pig skin courses practise the vertical mattress next, between four dots a stitch
+SKIN_SHARES = TECHNIQUE_SHARES | {"simple_interrupted": 0.41, "vertical_mattress": 0.15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ def sample_wound(
 ) -> Wound:
     """Draw a wound: kit is silicone, rubber or skin; technique one of the contract's, else at random."""
     if technique is None:
-        names = list(TECHNIQUE_SHARES)
-        technique = str(rng.choice(names, p=[TECHNIQUE_SHARES[n] for n in names]))
+        shares = SKIN_SHARES if kit == "skin" else TECHNIQUE_SHARES
+        technique = str(rng.choice(list(shares), p=list(shares.values())))
     low, high = {"silicone": (5.0, 14.0), "rubber": (0.9, 2.6), "skin": (6.0, 12.0)}[kit]
     stitch = float(rng.uniform(low, high))
     ratio = {"silicone": (0.35, 1.9), "rubber": (0.24, 0.8), "skin": (0.6, 1.7)}[kit]
@@ -122,7 +124,7 @@ def sample_wound(
     if rng.random() < {"silicone": 0.08, "rubber": 0.05, "skin": 0.8}[kit]:
         dots = _dots(curve, at_u, row, closure, stitched, bare, rng)
     crosses: list[Points] = []
-    if bare and rng.random() < 0.65:
+    if bare and rng.random() < (0.4 if kit == "skin" else 0.65):
         for u in at_u:
             half = stitch * rng.uniform(0.15, 0.4)
             d = rng.normal(0, 0.1) * half
@@ -236,6 +238,9 @@ def _dots(
     size = sum(row.bite_mm)
     jitter = rng.uniform(0.01, 0.08) * size
     rows = [1.0] if rng.random() < 0.7 else [1.0, float(rng.uniform(0.35, 0.6))]
+    if closure.technique == "vertical_mattress" and closure.stitches:
+        far, near = (np.linalg.norm(np.subtract(*closure.punctures[k : k + 2])) for k in (0, 2))
+        rows = [1.0, float(near / far)]
     places: list[Points] = []
     if not bare and closure.technique not in ("horizontal_mattress", "figure_of_eight"):
         for s in closure.stitches:
