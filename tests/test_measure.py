@@ -67,12 +67,12 @@ def test_stitch_fields_by_hand() -> None:
     )
     assert s.angle_deg == pytest.approx(math.degrees(math.atan2(12, 9)))
     assert s.symmetry == pytest.approx(0.5)
-    # across the wound: 0.8 of the along-thread sd and 0.6 of the across-thread half of it
-    across = math.hypot(0.8, 0.6 * 0.5)
+    # across the wound: 0.8 of the along-thread sd and 0.6 of the across-thread one, 0.65 of it
+    across = math.hypot(0.8, 0.6 * 0.65)
     assert s.bite_left_sd_mm == pytest.approx(math.hypot(0.1 * 0.5 * across, 0.4 * 0.02))
     assert s.bite_right_sd_mm == pytest.approx(math.hypot(0.1 * 1.0 * across, 0.8 * 0.02))
     assert s.length_sd_mm == pytest.approx(math.hypot(0.1 * math.hypot(0.5, 1.0), 1.5 * 0.02))
-    assert s.angle_sd_deg == pytest.approx(math.degrees(math.hypot(0.25, 0.5) / 15))
+    assert s.angle_sd_deg == pytest.approx(math.degrees(0.65 * math.hypot(0.5, 1.0) / 15))
     assert s.symmetry_sd == pytest.approx(math.hypot(0.5 * across, 0.5 * across) / 8)
     assert (s.inferred, s.knot, s.confidence, s.cut) == ((False, True), (29, 8), 0.7, False)
 

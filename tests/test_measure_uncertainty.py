@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pads import finding, metrics_of, straight, value, wound
 
+from assessor.photo.row import ACROSS_SHARE
 from assessor.results import Metric, Scale
 
 CHECKED = (
@@ -45,7 +46,7 @@ def test_about_95_percent_of_truths_lie_within_two_sd(irregular: float) -> None:
             bites = np.array(s.bites_px)
             thread = (bites[1] - bites[0]) / np.linalg.norm(bites[1] - bites[0])
             across = np.array([-thread[1], thread[0]])
-            shake = rng.normal(0, sd, (2, 1)) * thread + rng.normal(0, sd / 2, (2, 1)) * across
+            shake = rng.normal(0, sd, (2, 1)) * thread + rng.normal(0, ACROSS_SHARE * sd, (2, 1)) * across
             noisy.append(replace(s, bites_px=tuple(map(tuple, bites + shake)), bite_sd_px=(sd, sd)))
         shift = rng.normal(0, line_sd)
         ends = rng.normal(0, line_sd, 2)

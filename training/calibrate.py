@@ -45,13 +45,13 @@ RAW = Calibration(
 
 @dataclass
 class Cues:
-    """Over all pictures: a candidate's cues and whether it is right; per bite spread
-    and error; how far outwards the bites of a side are off, a list a side; per wound the squared spread and
-    the error of its line; per end of it in the picture the squared fade and how far it is off along the line.
-    Lengths in strip pixels."""
+    """Over all pictures: a candidate's cues and whether it is right; per bite spread, error and whether a
+    knot hides it; how far outwards the bites of a side are off, a list a side; per wound the squared spread
+    and the error of its line; per end of it in the picture the squared fade and how far it is off along the
+    line. Lengths in strip pixels."""
 
     sure: list[tuple[Points, bool]] = field(default_factory=list)
-    bites: list[tuple[float, float]] = field(default_factory=list)
+    bites: list[tuple[float, float, bool]] = field(default_factory=list)
     sides: list[list[float]] = field(default_factory=list)
     line: list[tuple[float, float]] = field(default_factory=list)
     ends: list[tuple[float, float]] = field(default_factory=list)
@@ -81,8 +81,10 @@ def gather(pads: Iterable[Rendered]) -> Cues:
         for i, j, way in pairs:
             apart = bites[j] - truth[i][::way]
             errors = np.linalg.norm(apart, axis=1)
+            s = wound.stitches[j]
             cues.bites += [
-                (sd / px, float(e) / px) for sd, e in zip(wound.stitches[j].bite_sd_px, errors, strict=True)
+                (sd / px, float(e) / px, hidden)
+                for sd, e, hidden in zip(s.bite_sd_px, errors, s.inferred, strict=True)
             ]
             chord = truth[i][::way][1] - truth[i][::way][0]
             outwards.append(apart @ chord / np.linalg.norm(chord) * (-1, 1) / px)
@@ -131,7 +133,9 @@ def fit(cues: Cues) -> Calibration:
         return float(np.mean(np.logaddexp(0, z) - right * z)) + 1e-3 * float(w[:-1] @ w[:-1])
 
     weights = minimize(loss, np.r_[1.0, np.zeros(x.shape[1])]).x
-    bite_base, bite_share = _base_and_share(*np.array(cues.bites).T)
+    spread, error, hidden = np.array(cues.bites).T
+    bite_base, bite_share = _base_and_share(spread[hidden == 0], error[hidden == 0])
+    half_bound = bite_base + bite_share * spread[hidden == 1]
     line_spread, line_error = np.array(cues.line).T
     line_share = _slope(line_spread, line_error)
     end_fade, end_error = np.array(cues.ends).T
@@ -140,6 +144,7 @@ def fit(cues: Cues) -> Calibration:
         confidence_offset=round(float(weights[-1]), 3),
         bite_sd_px=round(bite_base, 3),
         spread_share=round(bite_share, 3),
+        hidden_times=round(float(np.quantile(error[hidden == 1] / half_bound, 0.95)) / 2, 3),
         bite_common_share=round(common_share(cues.sides), 3),
         incision_sd_px=round(
             max(0.1, float(np.quantile(line_error / 2 - line_share * line_spread, 0.95))), 3

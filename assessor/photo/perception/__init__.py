@@ -116,7 +116,10 @@ def _stitch(strip: Strip, chosen: RowStitch, known: Calibration, size: tuple[int
     if s.knot is not None:
         near = np.linalg.norm(chosen.bites - s.knot, axis=1) < 0.11 * STITCH_PX
         inferred = (bool(near[0]), bool(near[1] and not near[0]))
-    first, second = (known.bite_sd(spread) / strip.zoom for spread in chosen.spread_px)
+    first, second = (
+        known.bite_sd(spread, hidden) / strip.zoom
+        for spread, hidden in zip(chosen.spread_px, inferred, strict=True)
+    )
     return StitchFinding(
         bites_px=(_point(bites[0]), _point(bites[1])),
         bite_sd_px=(first, second),
