@@ -93,6 +93,28 @@ def test_a_closure_below_the_surface_has_no_stitches(technique: str) -> None:
     assert closure.strands == []
 
 
+def test_a_vertical_mattress_is_sewn_between_four_dots() -> None:
+    wounds = [sample_wound(np.random.default_rng(seed), "skin", "vertical_mattress") for seed in range(20)]
+    dotted = [w for w in wounds if len(w.dots_mm) and w.closure.stitches]
+    assert len(dotted) > 10
+    for w in dotted:
+        near = np.array(w.closure.punctures).reshape(-1, 4, 2)[:, 2:].reshape(-1, 2)
+        apart = np.linalg.norm(near[:, None] - w.dots_mm, axis=2).min(1)
+        assert np.median(apart) < 0.15 * w.stitch_mm  # as exactly as a hand follows dots
+
+
+@pytest.mark.parametrize("kit", ["silicone", "rubber"])
+def test_a_pens_strokes_over_a_hidden_closure_are_alike_and_cross_the_cut(kit: str) -> None:
+    wounds = [sample_wound(np.random.default_rng(seed), kit, "buried") for seed in range(40)]
+    marked = [w for w in wounds if len(w.crosses_mm) >= 3]
+    assert 15 < len(marked) < 40
+    for w in marked:
+        assert w.closure.stitches == []
+        for stroke in w.crosses_mm:
+            off = stroke[:, 1] - np.interp(stroke[:, 0], *w.curve.points.T)
+            assert off[0] * off[1] < 0
+
+
 @pytest.mark.parametrize("supersample", [1, 2])
 def test_thread_ends_half_its_width_beyond_its_line(supersample: int) -> None:
     canvas = blank(TILTED, supersample=supersample)
