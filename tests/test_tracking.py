@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from assessor.motion.background import Background
 from assessor.motion.frames import Frame, to_grey
+from assessor.motion.tips.extent import End
 from assessor.motion.tips.find import Finder, picture_area
 from assessor.motion.tips.follow import Follower
 from assessor.motion.tips.shafts import Shaft, find_shafts, straight_edges
+from assessor.motion.tips.slot import Slot
 from assessor.motion.tracking import FrameMotion, Tracker
 
 Picture = NDArray[np.uint8]
@@ -267,6 +269,26 @@ def test_a_tip_lost_a_moment_ago_is_not_taken_for_a_tool_far_off() -> None:
     (right,) = {s.tip for s in motions[45].tips if math.dist((s.x_px, s.y_px), right_hand(1.5)[:2]) < 12}
     assert right in {s.tip for s in motions[-1].tips}
     assert errors(motions[45:], right_hand, right).max() < 15
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_beside_another_tip_only_one_never_seen_as_an_end_is_put_where_its_own_end_is(
+    monkeypatch: pytest.MonkeyPatch, sure: bool
+) -> None:
+    """A thread between two was taken for one; what moves with a tip that is sure may be the other's."""
+    tracker = Tracker()
+    motions = followed(film(2.5, left_hand, right_hand), tracker)
+    wrong, other = tracker._slots
+    assert wrong.follower is not None
+    assert other.follower is not None
+    place = right_hand if math.dist(wrong.follower.tip, right_hand(2.5)[:2]) < 40 else left_hand
+    true = np.array(place(motions[-1].t_s)[:2])
+    wrong.follower.put(other.follower.tip + np.array([12.0, 0.0]))
+    wrong.sure = sure
+    seen = End(20.0, true, 0.0, 5.0, free=True)
+    monkeypatch.setattr(Slot, "end_elsewhere", lambda slot, *_: seen if slot is wrong else None)
+    tracker._check_ends(to_grey(next(film(0.04, left_hand, right_hand)).bgr), 2.5)
+    assert (math.dist(wrong.follower.tip, true) < 1) is not sure
 
 
 def test_a_correction_of_the_tips_place_adds_no_jerk_and_is_done_in_the_end() -> None:
