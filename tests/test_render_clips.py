@@ -46,7 +46,7 @@ def frames_of(clip: ClipOrder) -> tuple[ClipTruth, list[NDArray[np.uint8]]]:
 def tape_centre(bgr: NDArray[np.uint8]) -> Points:
     """Centre of the green band: its place in the picture, found without the renderer."""
     b, g, r = cv2.split(bgr.astype(np.float64))
-    green = np.maximum(g - np.maximum(b, r) - 40, 0)
+    green = np.maximum(g - np.maximum(b, r) - 90, 0)  # no table is as green
     y, x = np.mgrid[0 : bgr.shape[0], 0 : bgr.shape[1]]
     return np.array([(green * x).sum(), (green * y).sum()]) / green.sum()
 
