@@ -247,7 +247,7 @@ class Tracker:
             if end is None:
                 continue
             others = [s.follower for s in self._slots if s is not slot and s.follower is not None]
-            places = (end.tip, slot.follower.tip) if slot.sure else (end.tip,)
+            places = (end.tip, slot.follower.tip) if slot.sure else (end.tip,)  # else it may be no tip
             meets = any(math.dist(place, other.tip) < near_px for place in places for other in others)
             if end.free and end.off_px < near_px:  # the same piece of metal, or what two tips hold together
                 if not meets:

@@ -47,8 +47,10 @@ def without_marks(wound: WoundFinding, declared: str | None) -> tuple[WoundFindi
     technique is declared."""
     if declared not in (None, "unknown") or not wound.stitches:
         return wound, ()
-    chances = technique_chances(wound) or {}
-    if sum(chances.get(name, 0.0) for name in HIDDEN) < MARKS_FROM:
+    if wound.technique_log_p is None or len(_whole(wound)) < MIN_STITCHES:
+        return wound, ()
+    chances = _by_looks(wound.technique_log_p)
+    if sum(chances[name] for name in HIDDEN) < MARKS_FROM:
         return wound, ()
     return replace(wound, stitches=()), (Notice("marks_not_stitches", _MARKS),)
 
@@ -66,7 +68,7 @@ def recognise(wound: WoundFinding, declared: str | None) -> tuple[Technique, tup
             f"There is no technique {declared!r}.",
             "Use one of: " + ", ".join(TECHNIQUES) + ".",
         )
-    stitches = [s for s in wound.stitches if not s.cut and np.isfinite(s.bites_px).all()]
+    stitches = _whole(wound)
     chances = technique_chances(wound)
     if declared is None or declared == "unknown":
         return _recognised(chances, len(stitches))
@@ -78,14 +80,30 @@ def technique_chances(wound: WoundFinding) -> dict[str, float] | None:
     running = running_probability(wound)
     if wound.technique_log_p is None:
         return None if running is None else {"simple_running": running, "simple_interrupted": 1 - running}
-    chances = {name: math.exp(p) for name, p in zip(TECHNIQUES, wound.technique_log_p, strict=True)}
     if not wound.stitches and wound.incision_px is not None:
+        chances = _likelihoods(wound.technique_log_p)
         return _normalised(chances | {"unknown": UNSUTURED_ODDS * chances["unknown"]})
     if running is None:
         return None
-    simple = SIMPLE_ODDS * (chances["simple_running"] + chances["simple_interrupted"])
-    chances |= {"simple_running": simple * running, "simple_interrupted": simple * (1 - running)}
-    return _normalised(chances | {"unknown": 0.0})  # it is sutured
+    chances = _by_looks(wound.technique_log_p)
+    simple = chances["simple_running"] + chances["simple_interrupted"]
+    return chances | {"simple_running": simple * running, "simple_interrupted": simple * (1 - running)}
+
+
+def _by_looks(log_p: tuple[float, ...]) -> dict[str, float]:
+    """Posterior of each technique of a sutured wound, before knots and lean part the simple ones."""
+    chances = _likelihoods(log_p) | {"unknown": 0.0}
+    simple = {name: SIMPLE_ODDS * chances[name] for name in ("simple_running", "simple_interrupted")}
+    return _normalised(chances | simple)
+
+
+def _likelihoods(log_p: tuple[float, ...]) -> dict[str, float]:
+    return {name: math.exp(p) for name, p in zip(TECHNIQUES, log_p, strict=True)}
+
+
+def _whole(wound: WoundFinding) -> list[StitchFinding]:
+    """Its stitches that the photo's border does not cut."""
+    return [s for s in wound.stitches if not s.cut and np.isfinite(s.bites_px).all()]
 
 
 def _normalised(chances: dict[str, float]) -> dict[str, float]:
@@ -95,10 +113,9 @@ def _normalised(chances: dict[str, float]) -> dict[str, float]:
 
 def running_probability(wound: WoundFinding) -> float | None:
     """Posterior of simple running against simple interrupted; None below 3 stitches."""
-    findings = [s for s in wound.stitches if np.isfinite(s.bites_px).all()]
-    if sum(not s.cut for s in findings) < MIN_STITCHES:
+    if len(_whole(wound)) < MIN_STITCHES:
         return None
-    findings = in_order(findings, wound)
+    findings = in_order([s for s in wound.stitches if np.isfinite(s.bites_px).all()], wound)
     layout = lay_out_wound(findings, wound, None)
     interrupted, running = _knot_likelihoods(findings)
     square, slanted = _lean_likelihoods(findings, layout)
