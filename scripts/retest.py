@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -164,6 +165,7 @@ class Tally:
         bgr: NDArray[np.uint8],
         true: NDArray[np.float64],
         result: PhotoAssessment | str,
+        found: NDArray[np.float64],
         rough: bool = False,
     ) -> None:
         self.photos[where] += 1
@@ -175,9 +177,29 @@ class Tally:
             told = {w.code for w in result.warnings}
             self.refused[where]["stitches_doubtful" if "stitches_doubtful" in told else "no_stitches"] += 1
         if len(true):
-            found = stitches(result)
             counts = (1, len(true), len(found), hits(true, found, rough))
             self.found[where, lightness(bgr, true)] += np.array(counts)
+
+
+def asked(
+    entry: Mapping[str, Any], found: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What counts of an annotation and of the stitches found (n, 2, 2): none that the border cuts, and where
+    two people read differently, the reading nearer to any found."""
+
+    def far(reading: NDArray[np.float64]) -> float:
+        ways = np.stack([found, found[:, ::-1]])
+        return float(np.linalg.norm(ways - reading, axis=-1).mean(-1).min(initial=np.inf))
+
+    every = [s for w in entry["wounds"] for s in w["stitches"]]
+    cut = np.array([s["bites"] for s in every if s.get("truncated")], float).reshape(-1, 2, 2)
+    whole = [
+        min((np.array(r, float) for r in (s["bites"], *s.get("or", ()))), key=far)
+        for s in every
+        if not s.get("truncated")
+    ]
+    free = [j for _, j, _ in matched(cut, found)]
+    return np.array(whole).reshape(-1, 2, 2), np.delete(found, free, 0)
 
 
 def bench(folder: Path, tally: Tally) -> list[Pair]:
@@ -186,10 +208,9 @@ def bench(folder: Path, tally: Tally) -> list[Pair]:
     truth = json.loads((folder / "photos" / "annotations.json").read_text("utf-8"))
     for name, entry in sorted(truth.items()):
         photo = load_photo(folder / "photos" / "images" / name)
-        true = [s["bites"] for w in entry["wounds"] for s in w["stitches"] if not s.get("truncated")]
         result = graded(photo)
-        rough = entry.get("ends") == "rough"
-        tally.add(entry["set"], photo.bgr, np.array(true, float).reshape(-1, 2, 2), result, rough)
+        true, found = asked(entry, stitches(result))
+        tally.add(entry["set"], photo.bgr, true, result, found, entry.get("ends") == "rough")
         if entry["set"] == "ruler-pad" and isinstance(result, PhotoAssessment):
             pads[name.split("_")[1]].append(result)
     return [(p[0], p[1]) for p in pads.values() if len(p) == 2]
@@ -202,7 +223,7 @@ def rendered(count: int, tally: Tally) -> list[Pair]:
         sample = render_sample(number, seed, width=1200)
         first = graded(load_photo(encode(sample.bgr)))
         second = graded(second_look(sample, seed))
-        tally.add("rendered", sample.bgr, sample.truth.bites_px, first)
+        tally.add("rendered", sample.bgr, sample.truth.bites_px, first, stitches(first))
         if isinstance(first, PhotoAssessment) and isinstance(second, PhotoAssessment):
             pairs.append((first, second))
     return pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.retest import Tally, agreement, hits, lightness, page
+from scripts.retest import Tally, agreement, asked, hits, lightness, page
 
 PAD = np.array([[[40.0, 50.0], [40.0, 70.0]], [[60.0, 50.0], [60.0, 70.0]]])
 
@@ -38,9 +38,23 @@ def test_hits_count_each_stitch_once_either_way_round() -> None:
     assert hits(PAD, longer + 12, rough=True) == 0
 
 
+def test_the_nearer_reading_counts_and_nothing_that_the_border_cuts() -> None:
+    first, second = PAD.tolist()
+    other = (PAD[0] + 20).tolist()
+    entry = {
+        "wounds": [{"stitches": [{"bites": first, "or": [other]}, {"bites": second, "truncated": True}]}]
+    }
+    found = np.array([other[::-1], second], float) + 1.0
+    true, counted = asked(entry, found)
+    assert true.tolist() == [other]
+    assert counted.tolist() == found[:1].tolist()
+    true, counted = asked(entry, np.zeros((0, 2, 2)))
+    assert (true.tolist(), len(counted)) == ([first], 0)
+
+
 def test_a_refused_photo_counts_with_its_reason_and_its_stitches_as_missed() -> None:
     tally = Tally()
-    tally.add("a set", np.full((120, 100, 3), 120, np.uint8), PAD, "too_blurred")
+    tally.add("a set", np.full((120, 100, 3), 120, np.uint8), PAD, "too_blurred", np.zeros((0, 2, 2)))
     text = page([], [], tally, "2026-01-01")
     assert "| a set | 1 | 100.0% | `too_blurred` 1 |" in text
     assert "| a set | medium | 1 | 2 | 0.000 |" in text
