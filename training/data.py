@@ -50,7 +50,9 @@ def letterbox(bgr: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def fine_example(rng: np.random.Generator) -> Example:
-    r = render_strip(rng, STRIP[1], STRIP[0], STITCH_PX)
+    """A strip; running rows more often than on pads, as their two ends are hard to tell."""
+    technique = "simple_running" if rng.random() < 0.2 else None
+    r = render_strip(rng, STRIP[1], STRIP[0], STITCH_PX, technique)
     maps, offsets = fine_labels(r)
     image = r.bgr
     if rng.random() < 0.3:  # the photo ends inside the strip: its border is repeated
@@ -94,13 +96,14 @@ def bites_examples(rng: np.random.Generator) -> Iterator[Example]:
         yield patch, bite_labels(apply_homography(to_patch, true[i][::way])), NO_VALUES
 
 
-def coarse_example(
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float16]]:
+def coarse_example(rng: np.random.Generator) -> Example:
+    """A whole photo, small."""
     short = int(SIDE_PX * (rng.uniform(0.25, 0.5) if rng.random() < 0.4 else rng.uniform(0.55, 1.0)))
     size = (SIDE_PX, short) if rng.random() < 0.65 or short < 140 else (short, SIDE_PX)
-    r = render_photo(rng, *size, supersample=1)
-    return (letterbox(r.bgr, SIDE_PX), *coarse_labels(r, SIDE_PX))
+    finer = 1 if rng.random() < 0.5 else 2  # what was halved is as sharp as a phone's photo seen small
+    r = render_photo(rng, finer * size[0], finer * size[1], supersample=1)
+    small = np.asarray(cv2.resize(r.bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return (letterbox(small, SIDE_PX), *coarse_labels(r, SIDE_PX, 4 * finer))
 
 
 def technique_example(rng: np.random.Generator) -> Example:

@@ -76,20 +76,22 @@ def fine_labels(rendered: Rendered) -> tuple[U8, NDArray[np.float16]]:
     return maps, offsets.astype(np.float16)
 
 
-def coarse_labels(rendered: Rendered, side: int) -> tuple[U8, NDArray[np.float16]]:
-    """The row, its incision half a stitch wide, (1, s/4, s/4) uint8; log2 of stitch length / 24 px there
-    (1, s/4, s/4), NaN away from it. The picture is padded to (side, side): nothing lies in the padding."""
+def coarse_labels(rendered: Rendered, side: int, cell: int) -> tuple[U8, NDArray[np.float16]]:
+    """The row, its incision half a stitch wide, (1, s/4, s/4) uint8; log2 of stitch length / 6 cells there
+    (1, s/4, s/4), NaN away from it. `cell` of the picture's pixels are one of these. The picture is padded to
+    (side, side) of four a cell: nothing lies in the padding."""
     s = side // 4
     row = np.zeros((s, s), np.uint8)
     values = np.full((1, s, s), np.nan, np.float32)
     for truth in rendered.wounds:
-        quarter = (truth.incision_px + 0.5) / 4 - 0.5
-        fixed = np.round(np.clip(quarter, -2000, 2000) * 16).astype(np.int32)
+        cells = (truth.incision_px + 0.5) / cell - 0.5
+        stitch = truth.stitch_px / cell
+        fixed = np.round(np.clip(cells, -2000, 2000) * 16).astype(np.int32)
         near = np.zeros((s, s), np.uint8)
-        cv2.polylines(near, [fixed], False, 255, max(1, round(0.5 * truth.stitch_px / 4)), cv2.LINE_AA, 4)
+        cv2.polylines(near, [fixed], False, 255, max(1, round(0.5 * stitch)), cv2.LINE_AA, 4)
         np.maximum(row, near, out=row)
-        values[0][near > 127] = np.log2(truth.stitch_px / 24)
-    h, w = (-(-n // 4) for n in rendered.bgr.shape[:2])
+        values[0][near > 127] = np.log2(stitch / 6)
+    h, w = (-(-n // cell) for n in rendered.bgr.shape[:2])
     row[h:], row[:, w:] = 0, 0
     values[:, h:], values[:, :, w:] = np.nan, np.nan
     return row[None], values.astype(np.float16)

@@ -129,7 +129,9 @@ def _add_knot(
     row: Row,
     rng: np.random.Generator,
     count: int | None = None,
+    looped: bool = False,
 ) -> None:
+    """A knot with its free ends; `looped`: one of them is a loop's, whose two ends lie side by side."""
     size = row.knot_size * rng.uniform(0.75, 1.3)
     closure.knots.append((at, size))
     base = np.arctan2(outward[1], outward[0]) + row.tail_angle
@@ -144,9 +146,22 @@ def _add_knot(
         angle = base + side + rng.normal(0, 0.35)
         length = row.tail_mm * rng.uniform(0.35, 1.6)
         closure.tails.append(tail_curve(at + rng.normal(0, 0.3, 2) * row.diameter_mm, angle, length, rng))
+    if looped:
+        line = closure.tails[-1]
+        along = line[-1] - line[0]
+        aside = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-9)
+        far = row.diameter_mm * rng.choice([-1.0, 1.0]) * np.linspace(0.3, rng.uniform(0.9, 2.5), len(line))
+        closure.tails.append(line + far[:, None] * aside)
 
 
-def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -> None:
+def _knotted_stitch(
+    closure: Closure,
+    bites: Points,
+    row: Row,
+    rng: np.random.Generator,
+    count: int | None = None,
+    looped: bool = False,
+) -> None:
     end = 0 if row.knot_side < 0 else 1
     chord = bites[1 - end] - bites[end]
     length = float(np.linalg.norm(chord))
@@ -156,7 +171,7 @@ def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Ge
     closure.strands.append(_strand(knot, bites[end], row, rng))
     if rng.random() < 0.12:  # a second strand beside the first: a loose loop
         closure.strands.append(_strand(bites[1 - end], knot + rng.normal(0, 0.05 * length, 2), row, rng))
-    _add_knot(closure, knot, -chord, row, rng)
+    _add_knot(closure, knot, -chord, row, rng, count, looped)
     radius = 0.5 * row.knot_size * row.diameter_mm
     hidden = [False, False]
     hidden[end] = bool(np.linalg.norm(knot - bites[end]) < 1.1 * radius)
@@ -185,8 +200,8 @@ def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generato
         last = i in (0, len(at_u) - 1)
         bites = _bites(curve, row, float(u), rng, rng.normal(0, 0.1) * gap if last else slant)
         if last and rng.random() < 0.85:
-            _knotted_stitch(closure, bites, row, rng)
-            if rng.random() < 0.5:  # the loop that the last knot was tied with
+            _knotted_stitch(closure, bites, row, rng, *_ends(bool(i), rng))
+            if i and rng.random() < 0.5:  # the loop that the last knot was tied with
                 knot = closure.knots[-1][0]
                 far = bites[int(rng.integers(0, 2))] + rng.normal(0, 0.12, 2) * sum(row.bite_mm)
                 closure.strands.append(_strand(knot, far, row, rng))
@@ -196,6 +211,14 @@ def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generato
             before = closure.stitches[-2].bites_mm
             closure.buried.append(np.array([before[1], bites[0]]))
     return closure
+
+
+def _ends(last: bool, rng: np.random.Generator) -> tuple[int | None, bool]:
+    """How many ends a running row's knot has, and whether one is a loop's: the first has one, as the thread
+    goes on from it; the last is tied to a loop, of which two remain. Now and then any number."""
+    if rng.random() < 0.15:
+        return None, False
+    return (3 if rng.random() < 0.3 else 2, rng.random() < 0.7) if last else (1, False)
 
 
 def _pass(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -> None:
@@ -208,8 +231,8 @@ def _pass(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -
 def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.Generator) -> Closure:
     """As it is taught on marked pads: punctures in pairs, square to the wound; the thread goes over it from
     each pair to the next and below it within a pair. The first knot closes a pair, and the thread leaves
-    from it, over the wound or beside it to the next puncture of its side; the last one closes the last pair,
-    or ties the last pass itself, drawn round a corner.
+    from it, over the wound, beside it to the next puncture of its side, or below; the last one closes the
+    last pair, or ties the last pass itself, drawn round a corner.
     """
     closure = Closure("simple_running")
     start = int(rng.integers(0, 2))  # the side that the thread leaves on
@@ -218,10 +241,13 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
     way = rng.spawn(1)[0]  # its draws apart: another row looks as it did
     first = 0
     if rng.random() < 0.85:
-        beside = bool(way.random() < 0.4)
-        side = 1 - start if beside else start
-        _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * side - 1), rng)
-        if beside:
+        chance = way.random()
+        side = start if chance < 0.5 else 1 - start
+        _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * side - 1), rng, *_ends(False, rng))
+        if chance > 0.8:
+            closure.buried.append(np.array([pairs[0][side], pairs[1][start]]))
+            first = 1
+        elif chance > 0.5:
             knot = closure.knots[0 if way.random() < 0.5 else -1][0]
             closure.strands.append(_strand(knot, pairs[1][side], row, way))
             closure.punctures.append(pairs[1][side])
@@ -242,15 +268,15 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
                 closure.strands.append(
                     _strand(knot, far + rng.normal(0, 0.06, 2) * sum(row.bite_mm), row, rng)
                 )
-            ends = row.tail_count + 1  # a loop has two
-            _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng, ends)
+            _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng, *_ends(True, rng))
             closure.stitches.append(StitchTruth(bites, knot, (False, False)))
             closure.punctures += [bites[0], bites[1]]
         else:
             _pass(closure, bites, row, rng)
         closure.buried.append(pairs[i + 1])
     if how < tied:
-        _knotted_stitch(closure, pairs[-1], replace(steady, knot_side=1 - 2 * start), rng)
+        side = 1 - start if way.random() < 0.6 else start
+        _knotted_stitch(closure, pairs[-1], replace(steady, knot_side=2 * side - 1), rng, *_ends(True, rng))
     return closure
 
 
