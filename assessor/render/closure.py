@@ -94,6 +94,7 @@ class Row:
     tail_count: int
     throws_mm: float  # how far a knot of many throws reaches from where it was tied; 0 a compact one
     diameter_mm: float
+    looped: bool = False  # whether one of a knot's tails is a loop's, whose two ends lie side by side
 
 
 def _bites(curve: Curve, row: Row, u: float, rng: np.random.Generator, slant: float) -> Points:
@@ -128,10 +129,7 @@ def _add_knot(
     outward: Points,
     row: Row,
     rng: np.random.Generator,
-    count: int | None = None,
-    looped: bool = False,
 ) -> None:
-    """A knot with its free ends; `looped`: one of them is a loop's, whose two ends lie side by side."""
     size = row.knot_size * rng.uniform(0.75, 1.3)
     closure.knots.append((at, size))
     base = np.arctan2(outward[1], outward[0]) + row.tail_angle
@@ -141,12 +139,12 @@ def _add_knot(
         every = max(1, round(len(throws) * 0.5 * size * row.diameter_mm / reach))
         closure.knots += [(p, size * rng.uniform(0.55, 0.95)) for p in throws[every::every]]
         at = throws[-1]
-    for k in range(row.tail_count if count is None else count):
+    for k in range(row.tail_count):
         side = row.tail_spread * (1 if k % 2 else -1) * rng.uniform(0.3, 1.2)
         angle = base + side + rng.normal(0, 0.35)
         length = row.tail_mm * rng.uniform(0.35, 1.6)
         closure.tails.append(tail_curve(at + rng.normal(0, 0.3, 2) * row.diameter_mm, angle, length, rng))
-    if looped:
+    if row.looped:
         line = closure.tails[-1]
         along = line[-1] - line[0]
         aside = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-9)
@@ -154,14 +152,7 @@ def _add_knot(
         closure.tails.append(line + far[:, None] * aside)
 
 
-def _knotted_stitch(
-    closure: Closure,
-    bites: Points,
-    row: Row,
-    rng: np.random.Generator,
-    count: int | None = None,
-    looped: bool = False,
-) -> None:
+def _knotted_stitch(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -> None:
     end = 0 if row.knot_side < 0 else 1
     chord = bites[1 - end] - bites[end]
     length = float(np.linalg.norm(chord))
@@ -171,7 +162,7 @@ def _knotted_stitch(
     closure.strands.append(_strand(knot, bites[end], row, rng))
     if rng.random() < 0.12:  # a second strand beside the first: a loose loop
         closure.strands.append(_strand(bites[1 - end], knot + rng.normal(0, 0.05 * length, 2), row, rng))
-    _add_knot(closure, knot, -chord, row, rng, count, looped)
+    _add_knot(closure, knot, -chord, row, rng)
     radius = 0.5 * row.knot_size * row.diameter_mm
     hidden = [False, False]
     hidden[end] = bool(np.linalg.norm(knot - bites[end]) < 1.1 * radius)
@@ -200,7 +191,7 @@ def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generato
         last = i in (0, len(at_u) - 1)
         bites = _bites(curve, row, float(u), rng, rng.normal(0, 0.1) * gap if last else slant)
         if last and rng.random() < 0.85:
-            _knotted_stitch(closure, bites, row, rng, *_ends(bool(i), rng))
+            _knotted_stitch(closure, bites, _tied(row, bool(i), rng), rng)
             if i and rng.random() < 0.5:  # the loop that the last knot was tied with
                 knot = closure.knots[-1][0]
                 far = bites[int(rng.integers(0, 2))] + rng.normal(0, 0.12, 2) * sum(row.bite_mm)
@@ -213,12 +204,14 @@ def simple_running(curve: Curve, at_u: Points, row: Row, rng: np.random.Generato
     return closure
 
 
-def _ends(last: bool, rng: np.random.Generator) -> tuple[int | None, bool]:
-    """How many ends a running row's knot has, and whether one is a loop's: the first has one, as the thread
-    goes on from it; the last is tied to a loop, of which two remain. Now and then any number."""
+def _tied(row: Row, last: bool, rng: np.random.Generator) -> Row:
+    """A running row's first knot has one free end, as the thread goes on from it; the last is tied to a loop,
+    of which two remain. Now and then any number."""
     if rng.random() < 0.15:
-        return None, False
-    return (3 if rng.random() < 0.3 else 2, rng.random() < 0.7) if last else (1, False)
+        return row
+    if not last:
+        return replace(row, tail_count=1)
+    return replace(row, tail_count=3 if rng.random() < 0.3 else 2, looped=bool(rng.random() < 0.7))
 
 
 def _pass(closure: Closure, bites: Points, row: Row, rng: np.random.Generator) -> None:
@@ -243,7 +236,8 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
     if rng.random() < 0.85:
         chance = way.random()
         side = start if chance < 0.5 else 1 - start
-        _knotted_stitch(closure, pairs[0], replace(steady, knot_side=2 * side - 1), rng, *_ends(False, rng))
+        tied = _tied(replace(steady, knot_side=2 * side - 1), False, rng)
+        _knotted_stitch(closure, pairs[0], tied, rng)
         if chance > 0.8:
             closure.buried.append(np.array([pairs[0][side], pairs[1][start]]))
             first = 1
@@ -253,12 +247,12 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
             closure.punctures.append(pairs[1][side])
             closure.buried.append(pairs[1])
             first = 1
-    tied, cornered = 0.3, 0.6
+    at_pair, cornered = 0.3, 0.6
     how = float(rng.random())
     for i in range(first, len(pairs) - 1):
         bites = pairs[i].copy()
         bites[1 - start] = pairs[i + 1][1 - start]
-        if i == len(pairs) - 2 and tied <= how < tied + cornered:
+        if i == len(pairs) - 2 and at_pair <= how < at_pair + cornered:
             share = rng.uniform(0.7, 1.1)
             knot = pairs[i][start] + share * (pairs[i + 1][start] - pairs[i][start])
             closure.strands.append(_strand(bites[start], knot, row, rng))
@@ -268,15 +262,16 @@ def _running_between_pairs(curve: Curve, at_u: Points, row: Row, rng: np.random.
                 closure.strands.append(
                     _strand(knot, far + rng.normal(0, 0.06, 2) * sum(row.bite_mm), row, rng)
                 )
-            _add_knot(closure, knot, bites[start] - bites[1 - start], row, rng, *_ends(True, rng))
+            _add_knot(closure, knot, bites[start] - bites[1 - start], _tied(row, True, rng), rng)
             closure.stitches.append(StitchTruth(bites, knot, (False, False)))
             closure.punctures += [bites[0], bites[1]]
         else:
             _pass(closure, bites, row, rng)
         closure.buried.append(pairs[i + 1])
-    if how < tied:
+    if how < at_pair:
         side = 1 - start if way.random() < 0.6 else start
-        _knotted_stitch(closure, pairs[-1], replace(steady, knot_side=2 * side - 1), rng, *_ends(True, rng))
+        tied = _tied(replace(steady, knot_side=2 * side - 1), True, rng)
+        _knotted_stitch(closure, pairs[-1], tied, rng)
     return closure
 
 
